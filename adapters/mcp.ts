@@ -1,0 +1,243 @@
+// Credentials for the tools of an MCP server: SDK v1 (@modelcontextprotocol/sdk >= 1.26) and v2
+// (@modelcontextprotocol/server), any transport. Import it as mcp-credentials/mcp, or copy this file.
+import { CredentialError, OAuthCredential, runWithCredentials, StaticCredential, stripCredentialHeaders } from 'mcp-credentials'
+import type { CredentialRequest, CredentialSource, ResolvedCredential } from 'mcp-credentials'
+
+interface HandlerRegistry {
+  setRequestHandler(...args: never[]): void
+}
+
+/** `McpServer` or `Server`, of either SDK. */
+export type McpServerLike = HandlerRegistry | { readonly server: HandlerRegistry }
+
+export interface McpOptions {
+  /** Methods that need a credential besides `tools/call`, such as `resources/read` and `prompts/get`. */
+  readonly methods?: readonly string[]
+  /** Whether a call may run without a credential, for all or by the name of the tool; `getCredentials()` then throws. */
+  readonly optional?: boolean | ((tool: string) => boolean)
+  /** Told of an error of the source that is no `CredentialError`; it may hold secrets. The client sees none of it. */
+  readonly onError?: (error: unknown) => void
+}
+
+// What the adapter needs of a server of either SDK.
+interface ServerInternals {
+  setRequestHandler(...args: unknown[]): void
+  assertCanSetRequestHandler(method: string): void
+  fallbackRequestHandler?: Handler | undefined
+  readonly _requestHandlers?: Map<string, Handler>
+}
+
+// SDK v2 calls a handler that was registered with a schema of its own with the params, any other with the request.
+type Handler = (request: unknown, context: CallContext) => unknown
+
+interface Params {
+  readonly name?: unknown
+  readonly task?: unknown
+}
+
+// `extra` of SDK v1, `ctx` of SDK v2.
+interface CallContext {
+  readonly sessionId?: string | undefined
+  readonly signal?: CredentialRequest['signal']
+  readonly authInfo?: unknown
+  readonly requestInfo?: { readonly headers: Readonly<Record<string, string | string[] | undefined>> } | undefined
+  readonly mcpReq?: { readonly method: string; readonly signal: CredentialRequest['signal'] } | undefined
+  readonly http?: { readonly authInfo?: unknown; readonly req?: WebRequest | undefined } | undefined
+}
+
+interface WebRequest {
+  readonly url: string
+  readonly method: string
+  readonly signal: unknown
+  readonly headers: {
+    get(name: string): string | null
+    keys(): Iterable<string>
+    delete(name: string): void
+  }
+}
+
+// A symbol that every copy of this file shares, so that none wraps a server that another has wrapped.
+const WRAPPED = Symbol.for('mcp-credentials.mcp')
+
+/**
+ * Gives each tool call of an MCP server its credential. Call it before or after registering the tools, once a server.
+ *
+ * @param server - `McpServer` or `Server` of SDK v1 (>= 1.26) or v2
+ * @param source - where the credential of a call comes from
+ * @param options - further methods, tools that can do without, and where unexpected errors go
+ * @returns the same server
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` for what is no server or no source, `ERR_INVALID_ARG_VALUE` for a server that
+ *   has been wrapped already or cannot be
+ * @example
+ * const server = withCredentials(new McpServer({ name: 'weather', version: '1.0.0' }), fromEnv('WEATHER_'))
+ * server.registerTool('forecast', { inputSchema }, async ({ city }) => forecast(city, getCredentials('static')))
+ */
+export function withCredentials<S extends McpServerLike>(server: S, source: CredentialSource, options: McpOptions = {}): S {
+  const target = internalsOf(server)
+  if (typeof source !== 'function') throw misuse('ERR_INVALID_ARG_TYPE', 'A credential source must be a function.')
+  if (WRAPPED in target) throw misuse('ERR_INVALID_ARG_VALUE', 'This server has been given its credentials already.')
+  const methods = new Set(['tools/call', ...(options.methods ?? [])])
+
+  function wrap(handler: Handler, takesParams = false): Handler {
+    return (first, context) => {
+      const request = first as { readonly method?: string; readonly params?: Params }
+      const method = context.mcpReq?.method ?? request.method ?? ''
+      if (!methods.has(method)) return handler(first, context)
+      const params = (takesParams ? first : request.params) as Params | undefined
+      return callTool(method, params, context, () => handler(first, withoutCredentialHeaders(context)))
+    }
+  }
+
+  async function callTool(method: string, params: Params | undefined, context: CallContext, run: () => unknown) {
+    const isToolCall = method === 'tools/call'
+    const tool = isToolCall && typeof params?.name === 'string' ? params.name : undefined
+    const takesToolResult = isToolCall && params?.task === undefined
+    const request = describeCall(tool, context)
+    let credential: ResolvedCredential | CredentialError
+    try {
+      credential = await source(request)
+      assertCredential(credential)
+    } catch (error) {
+      if (!(error instanceof CredentialError)) {
+        report(error)
+        return refuse(SOURCE_FAILED, takesToolResult)
+      }
+      if (error.code !== 'ERR_CREDENTIAL_MISSING' || !isOptional(tool)) return refuse(error, takesToolResult)
+      credential = error
+    }
+    // Cancelled while the source was busy: nobody waits for the tool's result any more.
+    if (request.signal?.aborted) throw new Error('The call was cancelled.')
+    return runWithCredentials(credential, run)
+  }
+
+  function isOptional(tool: string | undefined): boolean {
+    const { optional = false } = options
+    return typeof optional === 'boolean' ? optional : tool !== undefined && optional(tool)
+  }
+
+  function report(error: unknown): void {
+    try {
+      options.onError?.(error)
+    } catch {
+      // What it throws may quote the error, and would reach the client.
+    }
+  }
+
+  wrapRegisteredHandlers(target, methods, wrap)
+  wrapFutureHandlers(target, wrap)
+  Object.defineProperty(target, WRAPPED, { value: true })
+  return server
+}
+
+function internalsOf(server: McpServerLike): ServerInternals {
+  const target: unknown = typeof server === 'object' && server !== null && 'server' in server ? server.server : server
+  if (typeof target === 'object' && target !== null && 'setRequestHandler' in target) return target as ServerInternals
+  throw misuse('ERR_INVALID_ARG_TYPE', 'withCredentials takes an McpServer or a Server of the MCP SDK.')
+}
+
+function wrapFutureHandlers(target: ServerInternals, wrap: (handler: Handler, takesParams?: boolean) => Handler): void {
+  const register = target.setRequestHandler
+  target.setRequestHandler = (...args) => {
+    const handler = args.pop()
+    // SDK v2: (method, schemas, handler) calls the handler with the params; (method, handler), as in v1, with the request.
+    register.call(target, ...args, typeof handler === 'function' ? wrap(handler as Handler, args.length === 2) : handler)
+  }
+  // The fallback answers what has no handler, without any having been registered.
+  let fallback = target.fallbackRequestHandler && wrap(target.fallbackRequestHandler)
+  Object.defineProperty(target, 'fallbackRequestHandler', {
+    get: () => fallback,
+    set: (handler: Handler | undefined) => {
+      fallback = handler && wrap(handler)
+    },
+  })
+}
+
+/** A server that was constructed with `capabilities.tools`, or has tools, has its handler already. */
+function wrapRegisteredHandlers(target: ServerInternals, methods: Set<string>, wrap: (handler: Handler) => Handler): void {
+  for (const method of methods) {
+    if (!hasHandler(target, method)) continue
+    const handler = target._requestHandlers?.get(method)
+    if (handler === undefined) {
+      throw misuse('ERR_INVALID_ARG_VALUE', `The handler of ${method} cannot be wrapped: give the server its credentials first.`)
+    }
+    target._requestHandlers?.set(method, wrap(handler))
+  }
+}
+
+function hasHandler(target: ServerInternals, method: string): boolean {
+  try {
+    target.assertCanSetRequestHandler(method)
+    return false
+  } catch {
+    return true
+  }
+}
+
+function describeCall(tool: string | undefined, context: CallContext): CredentialRequest {
+  const { requestInfo, http, mcpReq } = context
+  return {
+    tool,
+    headers: requestInfo ? headersOf(requestInfo.headers) : http?.req?.headers,
+    authInfo: http ? http.authInfo : context.authInfo,
+    sessionId: context.sessionId,
+    signal: mcpReq ? mcpReq.signal : context.signal,
+  }
+}
+
+// SDK v1 has the names in lower case.
+function headersOf(record: Readonly<Record<string, string | string[] | undefined>>): { get(name: string): string | null } {
+  return {
+    get(name) {
+      const key = name.toLowerCase()
+      const value = Object.hasOwn(record, key) ? record[key] : undefined
+      return Array.isArray(value) ? value.join(', ') : (value ?? null)
+    },
+  }
+}
+
+/** A copy, so that a batch or a second round of the same call still finds its headers. */
+function withoutCredentialHeaders(context: CallContext): CallContext {
+  const { requestInfo, http } = context
+  if (requestInfo) {
+    return { ...context, requestInfo: { ...requestInfo, headers: stripCredentialHeaders(requestInfo.headers) } }
+  }
+  if (!http?.req) return context
+  const original = http.req
+  let request: WebRequest | undefined
+  return {
+    ...context,
+    http: {
+      ...http,
+      // Made when it is first read, which is seldom. Without the body: the transport has consumed that.
+      get req() {
+        const { url, method, signal } = original
+        request ??= Reflect.construct(original.constructor, [
+          url,
+          { method, signal, headers: stripCredentialHeaders(original.headers) },
+        ]) as WebRequest
+        return request
+      },
+    },
+  }
+}
+
+const SOURCE_FAILED = {
+  message: 'The server could not load the credential for this call. Its operator finds the cause in its log.',
+  code: undefined,
+}
+
+/** Only a plain tool call takes a result that says `isError`; anything else takes a JSON-RPC error. */
+function refuse({ message, code }: { message: string; code: string | undefined }, takesToolResult: boolean): object {
+  if (takesToolResult) return { content: [{ type: 'text', text: message }], isError: true }
+  // -32603 of JSON-RPC 2.0: internal error.
+  throw Object.assign(new Error(message), { code: -32603, ...(code !== undefined && { data: { code } }) })
+}
+
+function assertCredential(value: unknown): void {
+  if (value instanceof StaticCredential || value instanceof OAuthCredential) return
+  throw misuse('ERR_INVALID_ARG_TYPE', 'The credential source returned something that is no credential of this package.')
+}
+
+function misuse(code: string, message: string): TypeError {
+  return Object.assign(new TypeError(message), { code })
+}

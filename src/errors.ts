@@ -1,0 +1,97 @@
+/**
+ * What went wrong, for code to branch on:
+ *
+ * - `ERR_CREDENTIAL_MISSING`: nothing was supplied; the message says what to set.
+ * - `ERR_CREDENTIAL_INVALID`: a value breaks its grammar; the message names the variable, header or field.
+ * - `ERR_CREDENTIAL_TYPE`: the credential is of another type than the one asked for.
+ * - `ERR_CREDENTIAL_NO_SCOPE`: there is no credential in this context.
+ * - `ERR_CREDENTIAL_ENDED`: the call that the credential was for is over.
+ * - `ERR_CREDENTIAL_NOT_FOUND`: a custom source knows no credential of this id.
+ */
+export type CredentialErrorCode =
+  | 'ERR_CREDENTIAL_MISSING'
+  | 'ERR_CREDENTIAL_INVALID'
+  | 'ERR_CREDENTIAL_TYPE'
+  | 'ERR_CREDENTIAL_NO_SCOPE'
+  | 'ERR_CREDENTIAL_ENDED'
+  | 'ERR_CREDENTIAL_NOT_FOUND'
+
+/**
+ * A credential could not be had; the message is safe to show to a person or a model.
+ *
+ * @param code - what went wrong
+ * @param message - what to do about it; a custom source that throws one never puts a value into it
+ * @example
+ * if (error instanceof CredentialError && error.code === 'ERR_CREDENTIAL_ENDED') return
+ */
+export class CredentialError extends Error {
+  override readonly name: string = 'CredentialError'
+  readonly code: CredentialErrorCode
+
+  constructor(code: CredentialErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+const CONNECT_THE_ACCOUNT =
+  'Connect the account in the gateway that calls this server; never paste the secret into the chat.'
+
+/**
+ * A required header is missing or empty, with code `ERR_CREDENTIAL_MISSING`.
+ *
+ * @param missingHeaders - the names of the headers, any one of which would do
+ * @param reason - a sentence that replaces the one that lists them
+ * @example
+ * throw new MissingCredentialHeaderError(['X-API-Key'])
+ */
+export class MissingCredentialHeaderError extends CredentialError {
+  override readonly name: string = 'MissingCredentialHeaderError'
+  readonly missingHeaders: readonly string[]
+
+  constructor(missingHeaders: readonly string[], reason?: string) {
+    super(
+      'ERR_CREDENTIAL_MISSING',
+      `${reason ?? `The request carries no ${missingHeaders.join(' or ')} header.`} ${CONNECT_THE_ACCOUNT}`,
+    )
+    this.missingHeaders = Object.freeze([...missingHeaders])
+  }
+}
+
+/**
+ * A custom source knows no credential of this id, with code `ERR_CREDENTIAL_NOT_FOUND`.
+ *
+ * The id is kept out of the message, of JSON and of what `console.log` prints: it may itself be an API key.
+ *
+ * @param credentialId - the id that was looked up
+ * @example
+ * const row = await vault.find(id)
+ * if (!row) throw new CredentialNotFoundError(id)
+ */
+export class CredentialNotFoundError extends CredentialError {
+  override readonly name: string = 'CredentialNotFoundError'
+  readonly #credentialId: string
+
+  constructor(credentialId: string) {
+    super('ERR_CREDENTIAL_NOT_FOUND', `No credential is stored for this caller. ${CONNECT_THE_ACCOUNT}`)
+    this.#credentialId = credentialId
+  }
+
+  get credentialId(): string {
+    return this.#credentialId
+  }
+}
+
+export function invalidCredential(message: string): CredentialError {
+  return new CredentialError('ERR_CREDENTIAL_INVALID', message)
+}
+
+/** Misuse by the programmer, with the codes that Node.js gives to it. */
+export function misuse(code: 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE', message: string): TypeError {
+  return Object.assign(new TypeError(message), { code })
+}
+
+export function assertObject(value: unknown, name: string): void {
+  if (typeof value === 'object' && value !== null) return
+  throw misuse('ERR_INVALID_ARG_TYPE', `${name} must be given as an object.`)
+}
