@@ -1,5 +1,5 @@
 import { assertCredential } from './credential.ts'
-import type { CredentialType, OAuthCredential, ResolvedCredential, StaticCredential } from './credential.ts'
+import type { CredentialOf, CredentialType, ResolvedCredential } from './credential.ts'
 import { CredentialError } from './errors.ts'
 
 // Carried by the asynchronous context. Holds the credential of a call, or the error to throw in its place, and neither
@@ -14,18 +14,17 @@ interface ContextStorage {
   run<A extends unknown[], R>(scope: Scope, fn: (...args: A) => R, ...args: A): R
 }
 
+type ContextStorageClass = new () => ContextStorage
 interface Runtime {
-  readonly AsyncLocalStorage?: new () => ContextStorage
-  readonly process?: {
-    getBuiltinModule?(id: 'node:async_hooks'): { readonly AsyncLocalStorage?: new () => ContextStorage } | undefined
-  }
+  AsyncLocalStorage?: ContextStorageClass
+  process?: { getBuiltinModule?(id: string): { AsyncLocalStorage?: ContextStorageClass } | undefined }
 }
 
 // Counts the copies of this package in the process. It holds no store: those stay out of reach of each other.
 const COPIES = Symbol.for('mcp-credentials.copies')
 
 // Found at run time: a static import of node:async_hooks fails in browsers and in bundles for them.
-function findAsyncLocalStorage(): (new () => ContextStorage) | undefined {
+function findAsyncLocalStorage(): ContextStorageClass | undefined {
   const runtime = globalThis as Runtime
   return runtime.AsyncLocalStorage ?? runtime.process?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage
 }
@@ -35,9 +34,7 @@ function findAsyncLocalStorage(): (new () => ContextStorage) | undefined {
 class SynchronousStorage implements ContextStorage {
   #scope: Scope | undefined
 
-  getStore(): Scope | undefined {
-    return this.#scope
-  }
+  getStore(): Scope | undefined { return this.#scope }
 
   run<A extends unknown[], R>(scope: Scope, fn: (...args: A) => R, ...args: A): R {
     const outer = this.#scope
@@ -72,21 +69,14 @@ export type ScopedResult<R> = R extends PromiseLike<infer T> ? Promise<T> : R
  * @example
  * await runWithCredentials(credential, () => callTool())
  */
-export function runWithCredentials<C extends ResolvedCredential, R>(
-  credential: C,
-  fn: (credential: C) => R,
-): ScopedResult<R>
-export function runWithCredentials<R>(
-  credential: ResolvedCredential | CredentialError,
-  fn: (credential: ResolvedCredential | undefined) => R,
-): ScopedResult<R>
-export function runWithCredentials<R>(
-  credential: ResolvedCredential | CredentialError,
-  fn: (credential: ResolvedCredential | undefined) => R,
-): unknown {
+export function runWithCredentials<C extends ResolvedCredential, R>(credential: C, fn: (credential: C) => R): ScopedResult<R>
+export function runWithCredentials<R>(credential: ResolvedCredential | CredentialError, fn: MaybeScoped<R>): ScopedResult<R>
+export function runWithCredentials<R>(credential: ResolvedCredential | CredentialError, fn: MaybeScoped<R>): unknown {
   const scope = createScope(credential)
   return storage.run(scope, runInScope, scope, fn)
 }
+
+type MaybeScoped<R> = (credential: ResolvedCredential | undefined) => R
 
 function createScope(credential: ResolvedCredential | CredentialError): Scope {
   if (credential instanceof CredentialError) return { credential: undefined, error: credential }
@@ -94,23 +84,16 @@ function createScope(credential: ResolvedCredential | CredentialError): Scope {
   return { credential, error: undefined }
 }
 
-function runInScope(scope: Scope, fn: (credential: ResolvedCredential | undefined) => unknown): unknown {
+function runInScope(scope: Scope, fn: MaybeScoped<unknown>): unknown {
   let isPending = false
   try {
     const result = fn(scope.credential)
-    const then = thenOf(result)
-    if (then === undefined) return result
-    const promise = toPlainPromise(result, then)
+    const promise = toPromise(result)
+    if (promise === undefined) return result
     isPending = true
     return promise.then(
-      (value) => {
-        endScope(scope)
-        return value
-      },
-      (reason) => {
-        endScope(scope)
-        throw reason
-      },
+      (value) => { endScope(scope); return value },
+      (reason) => { endScope(scope); throw reason },
     )
   } finally {
     if (!isPending) endScope(scope)
@@ -124,16 +107,13 @@ function endScope(scope: Scope): void {
 
 type Then = (resolve: (value: unknown) => void, reject: (reason: unknown) => void) => unknown
 
-/** Reads `then` once: of a lazy thenable, such as a query builder, every further look may have an effect. */
-function thenOf(result: unknown): Then | undefined {
-  if ((typeof result !== 'object' || result === null) && typeof result !== 'function') return undefined
+/** A plain promise for a thenable. Reads `then` once: of a lazy one, such as a query builder, a look may run it. */
+function toPromise(result: unknown): Promise<unknown> | undefined {
+  if (result === null || (typeof result !== 'object' && typeof result !== 'function')) return undefined
   const { then } = result as { then?: unknown }
-  return typeof then === 'function' ? (then as Then) : undefined
-}
-
-function toPlainPromise(result: unknown, then: Then): Promise<unknown> {
-  const isPlain = result instanceof Promise && then === Promise.prototype.then && result.constructor === Promise
-  return isPlain ? result : new Promise((resolve, reject) => then.call(result, resolve, reject))
+  if (typeof then !== 'function') return undefined
+  if (then === Promise.prototype.then && result.constructor === Promise) return result as Promise<unknown>
+  return new Promise((resolve, reject) => (then as Then).call(result, resolve, reject))
 }
 
 /**
@@ -145,16 +125,14 @@ function toPlainPromise(result: unknown, then: Then): Promise<unknown> {
  * @example
  * const { accessToken } = getCredentials('oauth')
  */
-export function getCredentials(): ResolvedCredential
-export function getCredentials(type: 'static'): StaticCredential
-export function getCredentials(type: 'oauth'): OAuthCredential
+export function getCredentials<T extends CredentialType>(type: T): CredentialOf[T]
 export function getCredentials(type?: CredentialType): ResolvedCredential
 export function getCredentials(type?: CredentialType): ResolvedCredential {
   const scope = storage.getStore()
   const credential = scope?.credential
   if (credential === undefined) throw whyThereIsNone(scope)
-  if (type !== undefined && credential.type !== type) throw otherType(credential.type, type)
-  return credential
+  if (type === undefined || credential.type === type) return credential
+  throw new CredentialError('ERR_CREDENTIAL_TYPE', `The credential is of type "${credential.type}", not "${type}".`)
 }
 
 /**
@@ -166,9 +144,7 @@ export function getCredentials(type?: CredentialType): ResolvedCredential {
  * @example
  * const token = tryGetCredentials('oauth')?.accessToken
  */
-export function tryGetCredentials(): ResolvedCredential | undefined
-export function tryGetCredentials(type: 'static'): StaticCredential | undefined
-export function tryGetCredentials(type: 'oauth'): OAuthCredential | undefined
+export function tryGetCredentials<T extends CredentialType>(type: T): CredentialOf[T] | undefined
 export function tryGetCredentials(type?: CredentialType): ResolvedCredential | undefined
 export function tryGetCredentials(type?: CredentialType): ResolvedCredential | undefined {
   const scope = storage.getStore()
@@ -177,34 +153,23 @@ export function tryGetCredentials(type?: CredentialType): ResolvedCredential | u
 }
 
 function whyThereIsNone(scope: Scope | undefined): CredentialError {
-  if (scope === undefined) return noScope()
-  return (
-    scope.error ??
-    new CredentialError(
-      'ERR_CREDENTIAL_ENDED',
-      'The call that this credential was for is over. Work that outlives its call takes the credential along, ' +
-        'or opens a scope of its own with runWithCredentials().',
-    )
-  )
-}
-
-function otherType(actual: CredentialType, wanted: CredentialType): CredentialError {
-  return new CredentialError('ERR_CREDENTIAL_TYPE', `The credential of this call is of type "${actual}", not "${wanted}".`)
-}
-
-function noScope(): CredentialError {
-  const hints = [
-    'There is no credential in this context. Is the adapter installed, and does this run inside a call: ' +
-      'not at import, nor in an event listener, nor in a generator that is consumed elsewhere?',
-  ]
-  if (storage instanceof SynchronousStorage) {
-    hints.push(
-      'This runtime has no AsyncLocalStorage, so that the credential is gone after the first await: ' +
-        'on Cloudflare Workers set the compatibility flag nodejs_compat; ' +
-        'elsewhere use the argument that runWithCredentials() passes to its function.',
-    )
-  }
+  if (scope?.error) return scope.error
+  if (scope) return new CredentialError('ERR_CREDENTIAL_ENDED', ENDED)
   const copies = Number(Reflect.get(globalThis, COPIES))
-  if (copies > 1) hints.push(`There are ${copies} copies of mcp-credentials in this process, which share no scope: keep one.`)
-  return new CredentialError('ERR_CREDENTIAL_NO_SCOPE', hints.join(' '))
+  const hints = [
+    NO_SCOPE,
+    storage instanceof SynchronousStorage ? NO_ASYNC_LOCAL_STORAGE : '',
+    copies > 1 ? `There are ${copies} copies of mcp-credentials in this process, which share no scope: keep one.` : '',
+  ]
+  return new CredentialError('ERR_CREDENTIAL_NO_SCOPE', hints.filter((hint) => hint !== '').join(' '))
 }
+
+const ENDED = `The call that this credential was for is over. Work that outlives its call takes the credential along, or \
+opens a scope of its own with runWithCredentials().`
+
+const NO_SCOPE = `There is no credential in this context. Is the adapter installed, and does this run inside a call: not at \
+import, nor in an event listener, nor in a generator that is consumed elsewhere?`
+
+const NO_ASYNC_LOCAL_STORAGE = `This runtime has no AsyncLocalStorage, so that the credential is gone after the first await: \
+on Cloudflare Workers set the compatibility flag nodejs_compat; elsewhere use the argument of the function that \
+runWithCredentials() runs.`

@@ -1,15 +1,6 @@
 import { assertObject, CredentialError, misuse } from './errors.ts'
-import {
-  assertNo,
-  copyJsonObject,
-  dateProblem,
-  describeField,
-  fieldNameProblem,
-  nonEmptyTextProblem,
-  scopesProblem,
-  textProblem,
-  tokenProblem,
-} from './values.ts'
+import { assertNo, copyJsonObject, dateProblem, describeField, fieldNameProblem } from './values.ts'
+import { scopesProblem, textProblem, tokenProblem } from './values.ts'
 import type { JsonObject } from './values.ts'
 
 /** The two kinds of credential: named secrets such as an API key, and an OAuth 2.0 access token. */
@@ -43,41 +34,25 @@ const NOTHING: Readonly<Record<string, never>> = Object.freeze(Object.create(nul
  * new StaticCredential({ apiKey: 'not-a-real-key' }).field('apiKey')
  */
 export class StaticCredential {
-  // What only an OAuthCredential has reads as undefined, so that a ResolvedCredential need not be narrowed first.
-  declare readonly accessToken: undefined
-  declare readonly refreshToken: undefined
-  declare readonly clientId: undefined
-  declare readonly clientSecret: undefined
-  declare readonly tokenUri: undefined
-  declare readonly scopes: undefined
-  declare readonly expiresAt: undefined
-
   readonly #fields: Record<string, string> = Object.create(null)
 
-  constructor(fields: Fields, origin?: string) {
+  constructor(fields: Fields, origin = 'A static credential') {
     assertObject(fields, 'The fields of a credential')
     const entries = Object.entries(fields)
-    if (entries.length === 0) throw new CredentialError('ERR_CREDENTIAL_MISSING', 'A static credential needs a field.')
+    if (entries.length === 0) throw new CredentialError('ERR_CREDENTIAL_MISSING', `${origin} needs a field.`)
     entries.forEach(([name, value], index) => {
-      const field = describeField(name, index + 1)
-      assertNo(fieldNameProblem(name) ?? textProblem(value), origin === undefined ? field : `${origin}: ${field}`)
+      assertNo(fieldNameProblem(name) ?? textProblem(value), `${origin}: ${describeField(name, index + 1)}`)
       this.#fields[name] = value
     })
     Object.freeze(this)
   }
 
-  get type(): 'static' {
-    return 'static'
-  }
+  get type(): 'static' { return 'static' }
 
   /** The secrets, to be taken out on purpose (`{ ...fields }`); as JSON, text or in a log each shows as `[redacted]`. */
-  get fields(): Fields {
-    return Object.isFrozen(this.#fields) ? this.#fields : freezeFields(this.#fields)
-  }
+  get fields(): Fields { return Object.isFrozen(this.#fields) ? this.#fields : freezeFields(this.#fields) }
 
-  get extra(): JsonObject {
-    return NOTHING
-  }
+  get extra(): JsonObject { return NOTHING }
 
   /**
    * The value of one field.
@@ -88,28 +63,23 @@ export class StaticCredential {
    * const apiKey = getCredentials('static').field('apiKey')
    */
   field(name: string): string {
-    const value: unknown = this.#fields[name]
-    if (typeof value === 'string' && value !== '') return value
+    const value = Object.keys(this.#fields).includes(name) ? this.#fields[name] : undefined
+    if (value) return value
     const present = Object.keys(this.#fields).map((key, index) => describeField(key, index + 1))
-    throw new CredentialError(
-      'ERR_CREDENTIAL_MISSING',
-      `The credential has no value for ${describeField(name)}. It has ${present.join(', ')}.`,
-    )
+    const message = `The credential has no value for ${describeField(name)}. It has ${present.join(', ')}.`
+    throw new CredentialError('ERR_CREDENTIAL_MISSING', message)
   }
 
   /** Always `false`: static secrets carry no expiry. */
-  isExpired(_leewaySeconds?: number): boolean {
-    return false
-  }
+  isExpired(_leewaySeconds?: number): boolean { return false }
 
-  toJSON(): object {
-    return { type: this.type, fields: redactFields(this.#fields) }
-  }
+  toJSON(): object { return { type: this.type, fields: redactFields(this.#fields) } }
 
-  toString(): string {
-    return `StaticCredential ${JSON.stringify(this)}`
-  }
+  toString(): string { return `StaticCredential ${JSON.stringify(this)}` }
 }
+
+/** What only an OAuth credential has reads as `undefined`, so that a {@link ResolvedCredential} need not be narrowed. */
+export interface StaticCredential extends Readonly<Record<Exclude<keyof OAuthProperties, 'extra'>, undefined>> {}
 
 /**
  * An OAuth 2.0 access token with what belongs to it. It never prints a secret.
@@ -123,39 +93,28 @@ export class StaticCredential {
  * new OAuthCredential({ accessToken: 'not-a-real-token', scopes: ['repo'], expiresAt: new Date(Date.now() + 3_600_000) })
  */
 export class OAuthCredential {
-  readonly #accessToken: string
-  readonly #refreshToken: string | undefined
-  readonly #clientId: string | undefined
-  readonly #clientSecret: string | undefined
-  readonly #tokenUri: string | undefined
-  readonly #scopes: readonly string[] | undefined
-  readonly #expiresAt: number | undefined
-  readonly #extra: JsonObject
+  readonly #values: CheckedProperties
 
   constructor(properties: OAuthProperties, origins: Partial<Record<keyof OAuthProperties, string>> = {}) {
     assertObject(properties, 'The properties of a credential')
-    const { accessToken, refreshToken, clientId, clientSecret, tokenUri, scopes, expiresAt, extra } = properties
-    if (accessToken === undefined || accessToken === '') {
-      throw new CredentialError('ERR_CREDENTIAL_MISSING', `An OAuth credential needs ${origins.accessToken ?? 'accessToken'}.`)
-    }
-    assertNo(tokenProblem(accessToken), origins.accessToken ?? 'accessToken')
-    this.#accessToken = accessToken
-    this.#refreshToken = checkedText(refreshToken, origins.refreshToken ?? 'refreshToken')
-    this.#clientId = checkedText(clientId, origins.clientId ?? 'clientId')
-    this.#clientSecret = checkedText(clientSecret, origins.clientSecret ?? 'clientSecret')
-    this.#tokenUri = checkedText(tokenUri, origins.tokenUri ?? 'tokenUri')
-    this.#scopes = checkedScopes(scopes, origins.scopes ?? 'scopes')
-    this.#expiresAt = checkedTime(expiresAt, origins.expiresAt ?? 'expiresAt')
-    this.#extra = extra === undefined ? NOTHING : copyJsonObject(extra, origins.extra ?? 'extra')
+    this.#values = checkProperties(properties, (property) => origins[property] ?? property)
     Object.freeze(this)
   }
 
-  get type(): 'oauth' {
-    return 'oauth'
-  }
+  get type(): 'oauth' { return 'oauth' }
+  get accessToken(): string { return this.#values.accessToken }
+  get refreshToken(): string | undefined { return this.#values.refreshToken }
+  get clientId(): string | undefined { return this.#values.clientId }
+  get clientSecret(): string | undefined { return this.#values.clientSecret }
+  get tokenUri(): string | undefined { return this.#values.tokenUri }
+  get scopes(): readonly string[] | undefined { return this.#values.scopes }
+  get extra(): JsonObject { return this.#values.extra }
+  get fields(): Fields { return NOTHING }
 
-  get fields(): Fields {
-    return NOTHING
+  /** When the access token expires, as a `Date` of the caller's own; `undefined` when that is unknown. */
+  get expiresAt(): Date | undefined {
+    const { expiresAt } = this.#values
+    return expiresAt === undefined ? undefined : new Date(expiresAt)
   }
 
   /**
@@ -167,103 +126,80 @@ export class OAuthCredential {
     throw new CredentialError('ERR_CREDENTIAL_TYPE', 'The credential is of type "oauth", which has no fields.')
   }
 
-  get accessToken(): string {
-    return this.#accessToken
-  }
-
-  get refreshToken(): string | undefined {
-    return this.#refreshToken
-  }
-
-  get clientId(): string | undefined {
-    return this.#clientId
-  }
-
-  get clientSecret(): string | undefined {
-    return this.#clientSecret
-  }
-
-  get tokenUri(): string | undefined {
-    return this.#tokenUri
-  }
-
-  get scopes(): readonly string[] | undefined {
-    return this.#scopes
-  }
-
-  /** When the access token expires, in a `Date` of the caller's own; `undefined` when unknown. */
-  get expiresAt(): Date | undefined {
-    return this.#expiresAt === undefined ? undefined : new Date(this.#expiresAt)
-  }
-
-  get extra(): JsonObject {
-    return this.#extra
-  }
-
   /**
    * Whether the access token has expired, or will within the leeway; `false` when its expiry is unknown.
    *
    * @param leewaySeconds - seconds, 0 or more; default 60
    * @throws TypeError `ERR_INVALID_ARG_VALUE` for a leeway that is no such number
    * @example
-   * if (getCredentials('oauth').isExpired()) return 'Your session has expired: connect the account again.'
+   * if (getCredentials('oauth').isExpired()) return 'The session has expired: connect the account again.'
    */
   isExpired(leewaySeconds = 60): boolean {
-    // NaN would make every comparison false, and so no token ever expire.
+    // NaN would make every comparison false, so that no token ever expired.
     if (!(leewaySeconds >= 0)) throw misuse('ERR_INVALID_ARG_VALUE', 'leewaySeconds must be a number, 0 or more.')
-    return this.#expiresAt !== undefined && this.#expiresAt <= Date.now() + leewaySeconds * 1000
+    const { expiresAt } = this.#values
+    return expiresAt !== undefined && expiresAt <= Date.now() + leewaySeconds * 1000
   }
 
   toJSON(): object {
-    return {
-      type: this.type,
-      accessToken: REDACTED,
-      ...(this.#refreshToken !== undefined && { refreshToken: REDACTED }),
-      ...(this.#clientSecret !== undefined && { clientSecret: REDACTED }),
-      scopes: this.#scopes,
-      expiresAt: this.expiresAt,
-      extra: this.#extra,
-    }
+    const { refreshToken, clientSecret, scopes, extra } = this.#values
+    const redacted = { accessToken: REDACTED, refreshToken: refreshToken && REDACTED, clientSecret: clientSecret && REDACTED }
+    return { type: this.type, ...redacted, scopes, expiresAt: this.expiresAt, extra }
   }
 
-  toString(): string {
-    return `OAuthCredential ${JSON.stringify(this)}`
-  }
+  toString(): string { return `OAuthCredential ${JSON.stringify(this)}` }
 }
 
 /** What a tool gets. `type` tells the two apart; every property exists on both. */
 export type ResolvedCredential = StaticCredential | OAuthCredential
 
-export function assertCredential(value: unknown, receiver: string): void {
-  if (value instanceof StaticCredential || value instanceof OAuthCredential) return
-  throw misuse(
-    'ERR_INVALID_ARG_TYPE',
-    `${receiver} takes a StaticCredential or an OAuthCredential of this copy of mcp-credentials: ` +
-      'not a plain object, nor a credential from a second copy of the package.',
-  )
+/** The class of credential of a type. */
+export interface CredentialOf {
+  static: StaticCredential
+  oauth: OAuthCredential
 }
 
-export function assertType(type: CredentialType | undefined): void {
-  if (type === undefined || type === 'static' || type === 'oauth') return
-  throw misuse('ERR_INVALID_ARG_VALUE', 'The type of a credential is either "static" or "oauth".')
+type CheckedProperties = ReturnType<typeof checkProperties>
+
+function checkProperties(properties: OAuthProperties, nameOf: (property: keyof OAuthProperties) => string) {
+  const { accessToken, scopes, expiresAt, extra } = properties
+  const text = (property: 'refreshToken' | 'clientId' | 'clientSecret' | 'tokenUri') => {
+    const value = properties[property]
+    if (value !== undefined) assertNo(value === '' ? 'must not be empty' : textProblem(value), nameOf(property))
+    return value
+  }
+  if (accessToken === undefined || accessToken === '') {
+    throw new CredentialError('ERR_CREDENTIAL_MISSING', `An OAuth credential needs ${nameOf('accessToken')}.`)
+  }
+  assertNo(tokenProblem(accessToken), nameOf('accessToken'))
+  if (expiresAt !== undefined) assertNo(dateProblem(expiresAt), nameOf('expiresAt'))
+  return {
+    accessToken,
+    refreshToken: text('refreshToken'),
+    clientId: text('clientId'),
+    clientSecret: text('clientSecret'),
+    tokenUri: text('tokenUri'),
+    scopes: scopes === undefined ? undefined : checkScopes(scopes, nameOf('scopes')),
+    expiresAt: expiresAt?.getTime(),
+    extra: extra === undefined ? NOTHING : copyJsonObject(extra, nameOf('extra')),
+  }
 }
 
-function checkedText(text: string | undefined, name: string): string | undefined {
-  if (text !== undefined) assertNo(nonEmptyTextProblem(text), name)
-  return text
-}
-
-function checkedScopes(scopes: readonly string[] | undefined, name: string): readonly string[] | undefined {
-  if (scopes === undefined) return undefined
+function checkScopes(scopes: readonly string[], name: string): readonly string[] | undefined {
   const copy = Array.isArray(scopes) ? Object.freeze([...scopes]) : scopes
   assertNo(scopesProblem(copy), name)
   return copy.length === 0 ? undefined : copy
 }
 
-function checkedTime(date: Date | undefined, name: string): number | undefined {
-  if (date === undefined) return undefined
-  assertNo(dateProblem(date), name)
-  return date.getTime()
+export function assertCredential(value: unknown, receiver: string): void {
+  if (value instanceof StaticCredential || value instanceof OAuthCredential) return
+  const explanation = 'not a plain object, nor a credential of a second copy of the package'
+  throw misuse('ERR_INVALID_ARG_TYPE', `${receiver} takes a StaticCredential or an OAuthCredential: ${explanation}.`)
+}
+
+export function assertType(type: CredentialType | undefined): void {
+  if (type === undefined || type === 'static' || type === 'oauth') return
+  throw misuse('ERR_INVALID_ARG_VALUE', 'The type of a credential is either "static" or "oauth".')
 }
 
 function redactFields(fields: Fields): Fields {
@@ -274,9 +210,10 @@ function redactFields(fields: Fields): Fields {
 const INSPECT_HOOKS = [Symbol.for('nodejs.util.inspect.custom'), Symbol.for('Deno.customInspect')]
 
 function freezeFields(fields: Record<string, string>): Fields {
-  const print = () => JSON.stringify(fields)
   Object.defineProperty(fields, 'toJSON', { value: () => redactFields(fields) })
-  for (const hook of [Symbol.toPrimitive, ...INSPECT_HOOKS]) Object.defineProperty(fields, hook, { value: print })
+  for (const hook of [Symbol.toPrimitive, ...INSPECT_HOOKS]) {
+    Object.defineProperty(fields, hook, { value: () => JSON.stringify(fields) })
+  }
   return Object.freeze(fields)
 }
 

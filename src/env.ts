@@ -1,22 +1,20 @@
 import { assertType, OAuthCredential, StaticCredential } from './credential.ts'
-import type { CredentialType, OAuthProperties, ResolvedCredential } from './credential.ts'
+import type { CredentialOf, CredentialType, OAuthProperties, ResolvedCredential } from './credential.ts'
 import { assertObject, CredentialError, invalidCredential } from './errors.ts'
 import { describeField, parseFields, parseTimestamp, splitScopes } from './values.ts'
 
 /** Environment variables by name, such as `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-function oauthVariables(start: string): Record<Exclude<keyof OAuthProperties, 'extra'>, string> {
-  return {
-    accessToken: `${start}ACCESS_TOKEN`,
-    refreshToken: `${start}REFRESH_TOKEN`,
-    clientId: `${start}CLIENT_ID`,
-    clientSecret: `${start}CLIENT_SECRET`,
-    tokenUri: `${start}TOKEN_URI`,
-    scopes: `${start}SCOPES`,
-    expiresAt: `${start}EXPIRES_AT`,
-  }
-}
+const OAUTH_VARIABLES = {
+  accessToken: 'ACCESS_TOKEN',
+  refreshToken: 'REFRESH_TOKEN',
+  clientId: 'CLIENT_ID',
+  clientSecret: 'CLIENT_SECRET',
+  tokenUri: 'TOKEN_URI',
+  scopes: 'SCOPES',
+  expiresAt: 'EXPIRES_AT',
+} as const
 
 /**
  * Reads a credential from environment variables; one that is set to the empty string counts as not set.
@@ -29,9 +27,7 @@ function oauthVariables(start: string): Record<Exclude<keyof OAuthProperties, 'e
  * @example
  * parseEnv('GITHUB_', { GITHUB_ACCESS_TOKEN: 'not-a-real-token' }, 'oauth').accessToken
  */
-export function parseEnv(prefix: string, env: Environment): ResolvedCredential
-export function parseEnv(prefix: string, env: Environment, type: 'static'): StaticCredential
-export function parseEnv(prefix: string, env: Environment, type: 'oauth'): OAuthCredential
+export function parseEnv<T extends CredentialType>(prefix: string, env: Environment, type: T): CredentialOf[T]
 export function parseEnv(prefix: string, env: Environment, type?: CredentialType): ResolvedCredential
 export function parseEnv(prefix: string, env: Environment, type?: CredentialType): ResolvedCredential {
   assertObject(env, 'The environment')
@@ -43,78 +39,58 @@ export function parseEnv(prefix: string, env: Environment, type?: CredentialType
 /** The names of all variables that parseEnv may look at. */
 export function variableNames(prefix: string, env: Environment): string[] {
   const start = prefix.toUpperCase()
-  const fixed = [`${start}CRED_TYPE`, `${start}FIELDS`, ...Object.values(oauthVariables(start))]
-  return [...fixed, ...namesUnder(`${start}FIELD_`, env), ...namesUnder(`${start}EXTRA_`, env)]
-}
-
-function namesUnder(start: string, env: Environment): string[] {
-  return Object.keys(env).filter((name) => name.startsWith(start))
+  const listed = Object.keys(env).filter((name) => name.startsWith(`${start}FIELD_`) || name.startsWith(`${start}EXTRA_`))
+  const fixed = ['CRED_TYPE', 'FIELDS', ...Object.values(OAUTH_VARIABLES)].map((name) => start + name)
+  return [...fixed, ...listed]
 }
 
 /** The variables that are set, by what stands behind `start` in their names. */
 function readUnder(start: string, env: Environment): [name: string, value: string][] {
-  return namesUnder(start, env).flatMap((name) => {
-    const value = env[name]
+  return Object.keys(env).flatMap((name) => {
+    const value = name.startsWith(start) ? env[name] : undefined
     return value ? [[name.slice(start.length), value]] : []
   })
 }
 
 function typeToRead(start: string, env: Environment, type: CredentialType | undefined): CredentialType {
   const variable = `${start}CRED_TYPE`
-  const declared = env[variable] || type
-  if (declared !== undefined && declared !== 'static' && declared !== 'oauth') {
-    throw invalidCredential(`${variable} must be static or oauth.`)
-  }
-  if (type !== undefined && declared !== type) {
-    throw new CredentialError('ERR_CREDENTIAL_TYPE', `${variable} says ${declared}, but this server asks for ${type}.`)
-  }
-  return declared ?? typeOfWhatIsSet(start, env)
+  const declared = env[variable] || type || typeOfWhatIsSet(start, env)
+  if (declared !== 'static' && declared !== 'oauth') throw invalidCredential(`${variable} must be static or oauth.`)
+  if (type === undefined || declared === type) return declared
+  throw new CredentialError('ERR_CREDENTIAL_TYPE', `${variable} says ${declared}, but this server asks for ${type}.`)
 }
 
 function typeOfWhatIsSet(start: string, env: Environment): CredentialType {
-  const isOAuth = env[`${start}ACCESS_TOKEN`] || env[`${start}REFRESH_TOKEN`]
-  const isStatic = env[`${start}FIELDS`] || readUnder(`${start}FIELD_`, env).length > 0
-  if (isOAuth && isStatic) {
-    throw invalidCredential(`Both a token and fields are set: set ${start}CRED_TYPE to oauth or to static.`)
-  }
-  if (isOAuth) return 'oauth'
-  if (isStatic) return 'static'
+  const isOAuth = Boolean(env[`${start}ACCESS_TOKEN`] || env[`${start}REFRESH_TOKEN`])
+  const isStatic = Boolean(env[`${start}FIELDS`]) || readUnder(`${start}FIELD_`, env).length > 0
+  if (isOAuth && isStatic) throw invalidCredential(`Both a token and fields are set: set ${start}CRED_TYPE to oauth or static.`)
+  if (isOAuth || isStatic) return isOAuth ? 'oauth' : 'static'
   throw missing(start, env, `Set ${start}ACCESS_TOKEN for OAuth, or ${start}FIELDS or ${start}FIELD_<name> for an API key.`)
 }
 
 function parseStatic(start: string, env: Environment): StaticCredential {
-  const variable = `${start}FIELDS`
-  const json = env[variable]
-  if (json) {
-    const fields = parseFields(json, variable)
-    if (Object.keys(fields).length === 0) throw missing(start, env, `${variable} holds no field: give it at least one.`)
-    return new StaticCredential(fields, variable)
-  }
-  const single = `${start}FIELD_`
-  const fields = readUnder(single, env)
-  if (fields.length === 0) throw missing(start, env, `Set ${variable} to a JSON object, or ${single}<name> for each field.`)
-  return new StaticCredential(Object.fromEntries(fields), `${single}*`)
+  const json = env[`${start}FIELDS`]
+  const origin = json ? `${start}FIELDS` : `${start}FIELD_*`
+  const fields = json ? parseFields(json, origin) : Object.fromEntries(readUnder(`${start}FIELD_`, env))
+  if (Object.keys(fields).length > 0) return new StaticCredential(fields, origin)
+  throw missing(start, env, `Set ${start}FIELDS to a JSON object with a field, or ${start}FIELD_<name> for each.`)
 }
 
 function parseOAuth(start: string, env: Environment): OAuthCredential {
-  const variables = oauthVariables(start)
-  const read = (property: keyof typeof variables) => env[variables[property]] || undefined
+  const origins: Partial<Record<keyof OAuthProperties, string>> = { extra: `${start}EXTRA_*` }
+  const read = (property: keyof typeof OAUTH_VARIABLES) => {
+    const variable = start + OAUTH_VARIABLES[property]
+    origins[property] = variable
+    return env[variable] || undefined
+  }
   const accessToken = read('accessToken')
-  if (accessToken === undefined) throw missing(start, env, `Set ${variables.accessToken} to the access token.`)
-  const expiresAt = read('expiresAt')
-  return new OAuthCredential(
-    {
-      accessToken,
-      refreshToken: read('refreshToken'),
-      clientId: read('clientId'),
-      clientSecret: read('clientSecret'),
-      tokenUri: read('tokenUri'),
-      scopes: splitScopes(read('scopes') ?? ''),
-      expiresAt: expiresAt === undefined ? undefined : parseTimestamp(expiresAt, variables.expiresAt),
-      extra: readExtra(`${start}EXTRA_`, env),
-    },
-    { ...variables, extra: `${start}EXTRA_*` },
-  )
+  if (accessToken === undefined) throw missing(start, env, `Set ${start}ACCESS_TOKEN to the access token.`)
+  const [refreshToken, clientId, clientSecret] = [read('refreshToken'), read('clientId'), read('clientSecret')]
+  const [tokenUri, scopes, time] = [read('tokenUri'), splitScopes(read('scopes') ?? ''), read('expiresAt')]
+  const expiresAt = time === undefined ? undefined : parseTimestamp(time, `${start}EXPIRES_AT`)
+  const extra = readExtra(`${start}EXTRA_`, env)
+  const properties = { accessToken, refreshToken, clientId, clientSecret, tokenUri, scopes, expiresAt, extra }
+  return new OAuthCredential(properties, origins)
 }
 
 function readExtra(start: string, env: Environment): Readonly<Record<string, string>> {

@@ -34,8 +34,7 @@ export class CredentialError extends Error {
   }
 }
 
-const CONNECT_THE_ACCOUNT =
-  'Connect the account in the gateway that calls this server; never paste the secret into the chat.'
+const CONNECT_THE_ACCOUNT = 'Connect the account in the gateway that calls this server; never paste the secret into the chat.'
 
 /**
  * A required header is missing or empty, with code `ERR_CREDENTIAL_MISSING`.
@@ -50,10 +49,8 @@ export class MissingCredentialHeaderError extends CredentialError {
   readonly missingHeaders: readonly string[]
 
   constructor(missingHeaders: readonly string[], reason?: string) {
-    super(
-      'ERR_CREDENTIAL_MISSING',
-      `${reason ?? `The request carries no ${missingHeaders.join(' or ')} header.`} ${CONNECT_THE_ACCOUNT}`,
-    )
+    const sentence = reason ?? `The request carries no ${missingHeaders.join(' or ')} header.`
+    super('ERR_CREDENTIAL_MISSING', `${sentence} ${CONNECT_THE_ACCOUNT}`)
     this.missingHeaders = Object.freeze([...missingHeaders])
   }
 }
@@ -77,9 +74,7 @@ export class CredentialNotFoundError extends CredentialError {
     this.#credentialId = credentialId
   }
 
-  get credentialId(): string {
-    return this.#credentialId
-  }
+  get credentialId(): string { return this.#credentialId }
 }
 
 export function invalidCredential(message: string): CredentialError {

@@ -1,5 +1,5 @@
 import { assertCredential, assertType, OAuthCredential, StaticCredential } from './credential.ts'
-import type { CredentialType, ResolvedCredential } from './credential.ts'
+import type { CredentialOf, CredentialType, ResolvedCredential } from './credential.ts'
 import { assertObject, invalidCredential, MissingCredentialHeaderError } from './errors.ts'
 import { assertNo, parseExtra, parseFields, parseJson, parseTimestamp, scopesProblem, splitScopes } from './values.ts'
 
@@ -19,6 +19,8 @@ export const HEADERS = {
   expiresAt: 'X-MCP-Cred-Expires-At',
 } as const
 
+const KNOWN: ReadonlyMap<string, string> = new Map(Object.values(HEADERS).map((header) => [header.toLowerCase(), header]))
+
 type ReadHeader = (header: string) => string | undefined
 
 /**
@@ -32,29 +34,20 @@ type ReadHeader = (header: string) => string | undefined
  * @example
  * parseHeaders({ 'x-mcp-cred-access-token': 'not-a-real-token' }, 'oauth').accessToken
  */
-export function parseHeaders(headers: HeadersLike | HeaderRecord): ResolvedCredential
-export function parseHeaders(headers: HeadersLike | HeaderRecord, type: 'static'): StaticCredential
-export function parseHeaders(headers: HeadersLike | HeaderRecord, type: 'oauth'): OAuthCredential
+export function parseHeaders<T extends CredentialType>(headers: HeadersLike | HeaderRecord, type: T): CredentialOf[T]
 export function parseHeaders(headers: HeadersLike | HeaderRecord, type?: CredentialType): ResolvedCredential
 export function parseHeaders(headers: HeadersLike | HeaderRecord, type?: CredentialType): ResolvedCredential {
   assertObject(headers, 'Headers')
   assertType(type)
-  const read = isHeadersLike(headers) ? readerOfHeaders(headers) : readerOfRecord(headers)
+  const read = readerOf(headers)
   return (type ?? typeOfWhatIsThere(read)) === 'oauth' ? parseOAuth(read) : parseStatic(read)
 }
 
-function isHeadersLike(headers: HeadersLike | HeaderRecord): headers is HeadersLike {
-  return typeof headers['get'] === 'function'
-}
-
-function readerOfHeaders(headers: HeadersLike): ReadHeader {
-  return (header) => singleValue(headers.get(header.toLowerCase()), header)
-}
-
-function readerOfRecord(headers: HeaderRecord): ReadHeader {
+function readerOf(headers: HeadersLike | HeaderRecord): ReadHeader {
+  if (isHeadersLike(headers)) return (header) => singleValue(headers.get(header.toLowerCase()), header)
   const found = new Map<string, string | undefined>()
   for (const name of Object.keys(headers)) {
-    const header = Object.values(HEADERS).find((known) => known.toLowerCase() === name.toLowerCase())
+    const header = KNOWN.get(name.toLowerCase())
     if (header === undefined) continue
     if (found.has(header)) throw invalidCredential(`${header} is there in two spellings.`)
     found.set(header, singleValue(headers[name], header))
@@ -62,49 +55,45 @@ function readerOfRecord(headers: HeaderRecord): ReadHeader {
   return (header) => found.get(header)
 }
 
+function isHeadersLike(headers: object): headers is HeadersLike {
+  return 'get' in headers && typeof headers.get === 'function'
+}
+
 function singleValue(value: unknown, header: string): string | undefined {
   const values: unknown[] = Array.isArray(value) ? value : [value]
   if (values.length > 1) throw invalidCredential(`${header} was sent more than once.`)
-  const [first] = values
-  if (first === undefined || first === null || first === '') return undefined
-  if (typeof first === 'string') return first
+  const first = values[0] ?? ''
+  if (typeof first === 'string') return first || undefined
   throw invalidCredential(`${header} must be a string.`)
 }
 
 function typeOfWhatIsThere(read: ReadHeader): CredentialType {
-  const isOAuth = read(HEADERS.accessToken) !== undefined
-  const isStatic = read(HEADERS.fields) !== undefined
-  if (isOAuth && isStatic) throw invalidCredential(`Both ${HEADERS.accessToken} and ${HEADERS.fields} are there: send one.`)
-  if (isOAuth) return 'oauth'
-  if (isStatic) return 'static'
-  throw new MissingCredentialHeaderError([HEADERS.accessToken, HEADERS.fields])
+  const { accessToken, fields } = HEADERS
+  const isOAuth = read(accessToken) !== undefined
+  const isStatic = read(fields) !== undefined
+  if (isOAuth && isStatic) throw invalidCredential(`Both ${accessToken} and ${fields} are there: send one of them.`)
+  if (!isOAuth && !isStatic) throw new MissingCredentialHeaderError([accessToken, fields])
+  return isOAuth ? 'oauth' : 'static'
 }
 
 function parseStatic(read: ReadHeader): StaticCredential {
-  const json = readJson(read, HEADERS.fields)
-  if (json === undefined) throw new MissingCredentialHeaderError([HEADERS.fields])
-  const fields = parseFields(json, HEADERS.fields)
-  if (Object.keys(fields).length === 0) {
-    throw new MissingCredentialHeaderError([HEADERS.fields], `${HEADERS.fields} holds no field.`)
-  }
-  return new StaticCredential(fields, HEADERS.fields)
+  const header = HEADERS.fields
+  const json = readJson(read, header)
+  if (json === undefined) throw new MissingCredentialHeaderError([header])
+  const fields = parseFields(json, header)
+  if (Object.keys(fields).length === 0) throw new MissingCredentialHeaderError([header], `${header} holds no field.`)
+  return new StaticCredential(fields, header)
 }
 
 function parseOAuth(read: ReadHeader): OAuthCredential {
   const accessToken = read(HEADERS.accessToken)
   if (accessToken === undefined) throw new MissingCredentialHeaderError([HEADERS.accessToken])
   assertNo(commaProblem(accessToken), HEADERS.accessToken)
-  const expiresAt = read(HEADERS.expiresAt)
-  const extra = readJson(read, HEADERS.extra)
-  return new OAuthCredential(
-    {
-      accessToken,
-      scopes: readScopes(read),
-      expiresAt: expiresAt === undefined ? undefined : parseTimestamp(expiresAt, HEADERS.expiresAt),
-      extra: extra === undefined ? undefined : parseExtra(extra, HEADERS.extra),
-    },
-    HEADERS,
-  )
+  const time = read(HEADERS.expiresAt)
+  const json = readJson(read, HEADERS.extra)
+  const expiresAt = time === undefined ? undefined : parseTimestamp(time, HEADERS.expiresAt)
+  const extra = json === undefined ? undefined : parseExtra(json, HEADERS.extra)
+  return new OAuthCredential({ accessToken, scopes: readScopes(read), expiresAt, extra }, HEADERS)
 }
 
 // RFC 9110 section 5.3: a header that was sent twice arrives as one, joined by a comma.
@@ -115,10 +104,8 @@ function commaProblem(token: string): string | undefined {
 function readJson(read: ReadHeader, header: string): string | undefined {
   const json = read(header)
   // Runtimes decode other bytes differently: as Latin-1, as UTF-8, or not at all.
-  if (json !== undefined && /[^\t\x20-\x7e]/.test(json)) {
-    throw invalidCredential(`${header} must be ASCII: write other characters as \\uXXXX.`)
-  }
-  return json
+  if (json === undefined || /^[\t\x20-\x7e]*$/.test(json)) return json
+  throw invalidCredential(`${header} must be ASCII: write other characters as \\uXXXX.`)
 }
 
 function readScopes(read: ReadHeader): readonly string[] {
@@ -153,10 +140,8 @@ export function formatHeaders(credential: ResolvedCredential): Record<string, st
 }
 
 function toAscii(value: object): string {
-  return JSON.stringify(value).replace(
-    /[\x7f-\uffff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  const escape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return JSON.stringify(value).replace(/[\x7f-\uffff]/g, escape)
 }
 
 /** Web `Headers`, as far as {@link stripCredentialHeaders} needs them. */
@@ -177,18 +162,12 @@ export function stripCredentialHeaders<H extends WebHeaders>(headers: H): H
 export function stripCredentialHeaders<V>(headers: Readonly<Record<string, V>>): Record<string, V>
 export function stripCredentialHeaders(headers: WebHeaders | Readonly<Record<string, unknown>>): object {
   assertObject(headers, 'Headers')
-  if (!isWebHeaders(headers)) {
-    return Object.fromEntries(Object.entries(headers).filter(([name]) => !isCredentialHeader(name)))
-  }
+  if (!isHeadersLike(headers)) return Object.fromEntries(Object.entries(headers).filter(([name]) => !isOurs(name)))
   const copy: WebHeaders = Reflect.construct(headers.constructor, [headers])
-  for (const name of [...copy.keys()].filter(isCredentialHeader)) copy.delete(name)
+  for (const name of [...copy.keys()].filter(isOurs)) copy.delete(name)
   return copy
 }
 
-function isWebHeaders(headers: WebHeaders | Readonly<Record<string, unknown>>): headers is WebHeaders {
-  return typeof headers['get'] === 'function' && typeof headers['delete'] === 'function'
-}
-
-function isCredentialHeader(name: string): boolean {
+function isOurs(name: string): boolean {
   return name.toLowerCase().replace(/[_.]/g, '-').startsWith('x-mcp-cred-')
 }

@@ -2,7 +2,7 @@ import { assertType } from './credential.ts'
 import type { CredentialType, ResolvedCredential } from './credential.ts'
 import { parseEnv, variableNames } from './env.ts'
 import type { Environment } from './env.ts'
-import { assertObject, invalidCredential, MissingCredentialHeaderError, misuse } from './errors.ts'
+import { invalidCredential, MissingCredentialHeaderError, misuse } from './errors.ts'
 import { HEADERS, parseHeaders } from './headers.ts'
 
 /** The `AbortSignal` of the user's runtime; the core is compiled without the types of any. */
@@ -69,21 +69,14 @@ export function fromEnv(prefix: string, options: EnvOptions = {}): CredentialSou
   let values: (string | undefined)[] = []
   let credential: ResolvedCredential | undefined
 
-  function load(env: Environment): ResolvedCredential {
-    try {
-      return parseEnv(prefix, Object.fromEntries(names.map((name) => [name, env[name]])), type)
-    } catch {
-      // The first call, or one for which the known names no longer do: a .env file may have been loaded since.
-      names = variableNames(prefix, env)
-      return parseEnv(prefix, env, type)
-    }
-  }
-
   return () => {
     const env = readableEnv(options.env)
-    if (credential !== undefined && names.every((name, index) => env[name] === values[index])) return credential
-    credential = load(env)
-    values = names.map((name) => env[name])
+    if (credential === undefined || names.some((name, index) => env[name] !== values[index])) {
+      credential = undefined
+      credential = parseEnv(prefix, env, type)
+      names = variableNames(prefix, env)
+      values = names.map((name) => env[name])
+    }
     return credential
   }
 }
@@ -136,12 +129,11 @@ export function fromMode(prefix: string, options: EnvOptions & HeaderOptions): C
   return getCredentialMode(options.env) === 'hosted' ? fromHeaders(options) : fromEnv(prefix, options)
 }
 
-function declaredType(options: HeaderOptions): CredentialType {
-  assertObject(options, 'The options, with the type of the credential,')
-  const { type } = options
+function declaredType(options: HeaderOptions | undefined): CredentialType {
+  const type = options?.type
   assertType(type)
-  if (type === undefined) throw misuse('ERR_INVALID_ARG_VALUE', 'Declare the type of the credential: "static" or "oauth".')
-  return type
+  if (type !== undefined) return type
+  throw misuse('ERR_INVALID_ARG_VALUE', 'Declare the type of the credential: { type: "static" } or { type: "oauth" }.')
 }
 
 function processEnv(): Environment | undefined {

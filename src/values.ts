@@ -40,19 +40,14 @@ export function textProblem(value: unknown): Problem {
   return LONE_SURROGATE.test(value) ? 'holds half of a surrogate pair: its text was cut or decoded wrongly' : undefined
 }
 
-export function nonEmptyTextProblem(value: unknown): Problem {
-  return value === '' ? 'must not be empty' : textProblem(value)
-}
-
 export function fieldNameProblem(name: string): Problem {
   if (name === '') return 'has an empty name'
-  // The map of fields carries a toJSON of its own, which prints it redacted.
-  if (name === 'toJSON') return 'must not be called toJSON'
-  return keyProblem(name)
+  // The map of fields has a toJSON of its own, which prints them redacted.
+  return name === 'toJSON' ? 'must not be called toJSON' : keyProblem(name)
 }
 
 function keyProblem(key: string): Problem {
-  return key === '__proto__' ? 'is called __proto__, which is not allowed' : textProblem(key)
+  return key === '__proto__' ? 'must not be called __proto__' : textProblem(key)
 }
 
 export function scopesProblem(scopes: unknown): Problem {
@@ -65,8 +60,7 @@ export function scopesProblem(scopes: unknown): Problem {
 }
 
 export function splitScopes(text: string): string[] {
-  const trimmed = text.trim()
-  return trimmed === '' ? [] : trimmed.split(/\s+/)
+  return text.split(/\s+/).filter((scope) => scope !== '')
 }
 
 export function dateProblem(date: unknown): Problem {
@@ -88,15 +82,16 @@ export function parseTimestamp(text: string, name: string): Date {
 }
 
 function toDate(match: RegExpExecArray): Date | undefined {
-  const [, year, month, day, hour = 0, minute = 0, second = 0, fraction = '', sign, offsetHour = 0, offsetMinute = 0] = match
-  if (+hour > 23 || +minute > 59 || +second > 59 || +offsetHour > 23 || +offsetMinute > 59) return undefined
+  const digits = (group: number) => Number(match[group] ?? 0)
+  const [month, day, hour, minute, second] = [digits(2), digits(3), digits(4), digits(5), digits(6)]
+  const offset = digits(9) * 60 + digits(10)
+  if (hour > 23 || minute > 59 || second > 59 || digits(9) > 23 || digits(10) > 59) return undefined
   // Date.UTC would move the years 0 to 99 into the twentieth century.
   const date = new Date(0)
-  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day))
-  if (date.getUTCMonth() + 1 !== Number(month) || date.getUTCDate() !== Number(day)) return undefined
-  const offset = +offsetHour * 60 + +offsetMinute
-  const milliseconds = fraction.slice(0, 3).padEnd(3, '0')
-  date.setUTCHours(+hour, +minute - (sign === '-' ? -offset : offset), +second, +milliseconds)
+  date.setUTCFullYear(digits(1), month - 1, day)
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined
+  const milliseconds = (match[7] ?? '').slice(0, 3).padEnd(3, '0')
+  date.setUTCHours(hour, minute - (match[8] === '-' ? -offset : offset), second, Number(milliseconds))
   return date
 }
 
@@ -109,21 +104,16 @@ export function parseJson(text: string, name: string): unknown {
   }
 }
 
-function parseJsonObject(text: string, name: string): object {
-  const value = parseJson(text, name)
-  if (isJsonObject(value)) return value
-  throw invalidCredential(`${name} must be a JSON object.`)
-}
-
 // These run over texts that JSON.parse has taken, for what it hides: keys that stand twice, and the digits of numbers.
 const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/.source
 const MEMBER_OF_FLAT_OBJECT = new RegExp(`(${STRING})\\s*:\\s*(${STRING}|[^\\s,}]+)`, 'g')
-const KEY_OR_BRACE = new RegExp(`(${STRING})\\s*(:)?|[{}]`, 'g')
+const STRING_OR_BRACE = new RegExp(`${STRING}(?:\\s*:)?|[{}]`, 'g')
 const INTEGER = /^(?:0|-?[1-9]\d*)$/
 
 /** The fields of a JSON object of strings and integers; an integer keeps its digits, `null` counts as absent. */
 export function parseFields(text: string, name: string): Record<string, string> {
-  parseJsonObject(text, name)
+  parseJson(text, name)
+  if (!/^\s*\{/.test(text)) throw invalidCredential(`${name} must be a JSON object.`)
   const fields: Record<string, string> = Object.create(null)
   const seen = new Set<string>()
   for (const [, key = '', value = ''] of text.matchAll(MEMBER_OF_FLAT_OBJECT)) {
@@ -138,66 +128,57 @@ export function parseFields(text: string, name: string): Record<string, string> 
   return fields
 }
 
-/** The JSON object of `extra`, whose values the constructor checks. */
+/** What `extra` is made of; the constructor checks the rest. */
 export function parseExtra(text: string, name: string): JsonObject {
-  const extra = parseJsonObject(text, name)
+  const extra = parseJson(text, name)
   if (hasKeyTwice(text)) throw invalidCredential(`${name} has a key that stands twice.`)
   return extra as JsonObject
 }
 
 function hasKeyTwice(text: string): boolean {
   const open: Set<string>[] = []
-  for (const [token, key, colon] of text.matchAll(KEY_OR_BRACE)) {
+  for (const token of text.match(STRING_OR_BRACE) ?? []) {
     if (token === '{') open.push(new Set())
     else if (token === '}') open.pop()
-    else if (key !== undefined && colon !== undefined) {
+    else if (token.endsWith(':')) {
+      const key: string = JSON.parse(token.slice(0, -1))
       const keys = open.at(-1)
-      const name = JSON.parse(key)
-      if (keys?.has(name)) return true
-      keys?.add(name)
+      if (keys?.has(key)) return true
+      keys?.add(key)
     }
   }
   return false
 }
 
-function isJsonObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 const MAX_DEPTH = 16
 
 /** A deep-frozen copy without prototypes; anything that JSON does not have is refused. */
-export function copyJsonObject(value: unknown, name: string): JsonObject {
-  if (!isPlainObject(value)) throw invalidCredential(`${name} must be an object.`)
-  return copyPlainObject(value, name, 1)
-}
-
-function copyJson(value: unknown, name: string, depth: number): JsonValue {
-  if (typeof value === 'string') {
-    assertNo(textProblem(value), name)
-    return value
-  }
-  if (value === null || typeof value === 'boolean') return value
-  // JSON.parse makes Infinity of 1e400; the zero that is added makes 0 of -0, which JSON.stringify would lose.
-  if (typeof value === 'number' && Number.isFinite(value)) return value + 0
-  if (depth > MAX_DEPTH) throw invalidCredential(`${name} is nested more than ${MAX_DEPTH} levels deep.`)
-  if (Array.isArray(value)) return Object.freeze(Array.from(value, (item) => copyJson(item, name, depth + 1)))
-  if (isPlainObject(value)) return copyPlainObject(value, name, depth)
-  throw invalidCredential(`${name} holds a value that JSON does not have, or a number too large for it.`)
-}
-
-function copyPlainObject(value: object, name: string, depth: number): JsonObject {
+export function copyJsonObject(value: unknown, name: string, depth = 1): JsonObject {
+  if (!isPlainObject(value)) throw invalidCredential(`${name} must be a JSON object, and hold nothing else than JSON.`)
   const copy: Record<string, JsonValue> = Object.create(null)
-  for (const [key, item] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
     assertNo(keyProblem(key), `${name}: a key in it`)
-    copy[key] = copyJson(item, name, depth + 1)
+    copy[key] = copyJson(value[key], name, depth + 1)
   }
   return Object.freeze(copy)
 }
 
-/** Also true of objects from another realm, such as a vm context of a test runner. */
-function isPlainObject(value: unknown): value is object {
-  if (!isJsonObject(value)) return false
+function copyJson(value: unknown, name: string, depth: number): JsonValue {
+  if (typeof value === 'string') assertNo(textProblem(value), name)
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
+  if (typeof value === 'number') {
+    // JSON.parse makes Infinity of 1e400. The zero that is added makes 0 of -0, which JSON.stringify would lose.
+    if (Number.isFinite(value)) return value + 0
+    throw invalidCredential(`${name} holds a number that is too large.`)
+  }
+  if (depth > MAX_DEPTH) throw invalidCredential(`${name} is nested more than ${MAX_DEPTH} levels deep.`)
+  if (!Array.isArray(value)) return copyJsonObject(value, name, depth)
+  return Object.freeze(Array.from(value, (item) => copyJson(item, name, depth + 1)))
+}
+
+/** Also true of an object from another realm, such as the vm context of a test runner. */
+function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }

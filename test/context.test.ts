@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { EventEmitter } from 'node:events'
+import process from 'node:process'
+import { describe, test } from 'node:test'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
+import { CredentialError, getCredentials, runWithCredentials, StaticCredential, tryGetCredentials } from 'mcp-credentials'
+import { assertRefused, fakeToken } from './helper.ts'
+
+const credential = fakeToken()
+
+describe('inside of runWithCredentials', () => {
+  test('getCredentials returns the credential, in whatever fn starts', async () => {
+    const seen = await runWithCredentials(credential, async (argument) => {
+      const all: unknown[] = [argument, getCredentials(), tryGetCredentials()]
+      await undefined
+      all.push(getCredentials())
+      await sleep(1)
+      all.push(getCredentials('oauth'), tryGetCredentials('oauth'))
+      all.push(...(await Promise.all([1, 2, 3].map(async () => (await setImmediate(), getCredentials())))))
+      all.push(await new Promise((resolve) => queueMicrotask(() => resolve(getCredentials()))))
+      return all
+    })
+    assert.equal(seen.length, 10)
+    for (const one of seen) assert.equal(one, credential)
+  })
+
+  test('the type is checked', () => {
+    runWithCredentials(credential, () => {
+      assertRefused(() => getCredentials('static'), 'ERR_CREDENTIAL_TYPE', /is of type "oauth", not "static"/, credential.accessToken)
+      assertRefused(() => tryGetCredentials('static'), 'ERR_CREDENTIAL_TYPE', /is of type "oauth"/, credential.accessToken)
+    })
+  })
+
+  test('an error in place of a credential is thrown, and tryGetCredentials has none', () => {
+    const error = new CredentialError('ERR_CREDENTIAL_MISSING', 'Connect the account.')
+    const result = runWithCredentials(error, (argument) => {
+      assert.throws(() => getCredentials(), (thrown) => thrown === error)
+      assert.equal(tryGetCredentials(), undefined)
+      return argument
+    })
+    assert.equal(result, undefined)
+  })
+})
+
+describe('outside of any scope', () => {
+  test('getCredentials says what to check, and tryGetCredentials is undefined', () => {
+    assertRefused(() => getCredentials(), 'ERR_CREDENTIAL_NO_SCOPE', /^There is no credential in this context\. Is the adapter installed/)
+    assert.equal(tryGetCredentials(), undefined)
+    assert.equal(tryGetCredentials('oauth'), undefined)
+  })
+
+  test('an event listener and a generator that others drive have none', () => {
+    const emitter = new EventEmitter()
+    let error: unknown
+    function* generate() {
+      yield tryGetCredentials()
+    }
+    const generator = runWithCredentials(credential, () => {
+      emitter.on('event', () => {
+        try {
+          getCredentials()
+        } catch (thrown) {
+          error = thrown
+        }
+      })
+      return generate()
+    })
+    emitter.emit('event')
+    assert.equal(Reflect.get(error as object, 'code'), 'ERR_CREDENTIAL_NO_SCOPE')
+    assert.equal(generator.next().value, undefined)
+  })
+})
+
+describe('the result of fn comes back as it was', () => {
+  test('a value, and a function', () => {
+    const fn = () => 1
+    assert.equal(runWithCredentials(credential, () => 7), 7)
+    assert.equal(runWithCredentials(credential, () => null), null)
+    assert.equal(runWithCredentials(credential, () => undefined), undefined)
+    assert.equal(runWithCredentials(credential, () => fn), fn)
+  })
+
+  test('a throw, and a rejection', async () => {
+    const error = new Error('thrown')
+    assert.throws(() => runWithCredentials(credential, () => { throw error }), (thrown) => thrown === error)
+    await assert.rejects(runWithCredentials(credential, async () => { throw error }), (thrown) => thrown === error)
+  })
+
+  test('a rejection that nobody handles stays unhandled', () => {
+    // In a process of its own: a test runner takes unhandled rejections for failures.
+    const script = `
+      import { OAuthCredential, runWithCredentials } from '${import.meta.resolve('mcp-credentials')}'
+      process.on('unhandledRejection', (reason) => console.log('unhandled:', reason))
+      runWithCredentials(new OAuthCredential({ accessToken: 'FAKE' }), () => Promise.reject('reason'))`
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' })
+    assert.equal(stdout, 'unhandled: reason\n')
+  })
+
+  test('a lazy thenable runs once, inside of the scope, and becomes a plain promise', async () => {
+    let runs = 0
+    const query = {
+      then(resolve: (value: unknown) => void) {
+        runs += 1
+        void sleep(1).then(() => resolve(getCredentials()))
+      },
+    }
+    const promise: unknown = runWithCredentials(credential, () => query)
+    assert(promise instanceof Promise)
+    assert.equal(await promise, credential)
+    assert.equal(await promise, credential)
+    assert.equal(runs, 1)
+  })
+
+  test('then is read once, and what it throws is a rejection', async () => {
+    let reads = 0
+    const thenable = Object.defineProperty(() => 1, 'then', {
+      get() {
+        reads += 1
+        return () => { throw new Error('in then') }
+      },
+    })
+    await assert.rejects(Promise.resolve(runWithCredentials(credential, () => thenable)), /in then/)
+    assert.equal(reads, 1)
+    const hostile = Object.defineProperty({}, 'then', { get() { throw new Error('at then') } })
+    assert.throws(() => runWithCredentials(credential, () => hostile), /at then/)
+  })
+
+  test('a subclass of Promise, or one with a then of its own, becomes a plain promise', async () => {
+    class Cancellable<T> extends Promise<T> {}
+    const subclass: unknown = runWithCredentials(credential, () => Cancellable.resolve(1))
+    assert.equal((subclass as object).constructor, Promise)
+    assert.equal(await subclass, 1)
+    const patched = Object.assign(Promise.resolve(1), {
+      then(resolve: (value: number) => void) { resolve(2) },
+    })
+    assert.equal(await runWithCredentials(credential, () => patched as Promise<number>), 2)
+  })
+})
+
+describe('the scope ends', () => {
+  const ended = (fn: () => unknown) => assertRefused(fn, 'ERR_CREDENTIAL_ENDED', /^The call .* is over\. Work that outlives its call/, credential.accessToken)
+
+  for (const [name, fn] of [
+    ['returns', () => undefined],
+    ['throws', () => { throw new Error('tool') }],
+    ['resolves', () => sleep(2)],
+    ['rejects', () => sleep(2).then(() => { throw new Error('tool') })],
+  ] as const) {
+    test(`when fn ${name}: a timer and a floating promise left behind get ERR_CREDENTIAL_ENDED`, async () => {
+      const left: Promise<void>[] = []
+      try {
+        await runWithCredentials(credential, () => {
+          left.push(sleep(10).then(() => ended(getCredentials)))
+          left.push(new Promise((resolve) => setTimeout(() => { ended(tryGetCredentials); resolve() }, 10)))
+          left.push((async () => { for (let turn = 0; turn < 10; turn++) await sleep(1); ended(getCredentials) })())
+          return fn()
+        })
+      } catch (error) {
+        assert.match(String(error), /tool/)
+      }
+      assert.equal((await Promise.all(left)).length, 3)
+    })
+  }
+
+  test('for an error in its place as well', async () => {
+    let left: Promise<void> | undefined
+    runWithCredentials(new CredentialError('ERR_CREDENTIAL_MISSING', 'none'), () => { left = sleep(1).then(() => ended(getCredentials)) })
+    await left
+  })
+
+  test('not when the call is aborted, but when the tool has settled', async () => {
+    const controller = new AbortController()
+    const states: string[] = []
+    const tool = runWithCredentials(credential, async () => {
+      void sleep(10).then(() => ended(getCredentials)).then(() => states.push('ended'))
+      await new Promise((resolve) => controller.signal.addEventListener('abort', resolve))
+      states.push(getCredentials().type)
+    })
+    controller.abort()
+    await tool
+    await sleep(15)
+    assert.deepEqual(states, ['oauth', 'ended'])
+  })
+
+  test('for the inner one alone, which hides the outer from what it started', async () => {
+    const inner = new StaticCredential({ key: 'inner' })
+    let left: Promise<void> | undefined
+    await runWithCredentials(credential, async () => {
+      await runWithCredentials(inner, async () => {
+        assert.equal(getCredentials(), inner)
+        left = sleep(2).then(() => ended(getCredentials))
+        await undefined
+        assert.equal(getCredentials(), inner)
+      })
+      assert.equal(getCredentials(), credential)
+      await left
+      assert.equal(getCredentials(), credential)
+    })
+  })
+})
+
+describe('runWithCredentials refuses what is no credential of this package', () => {
+  for (const [name, value] of [
+    ['a plain object', { type: 'oauth', accessToken: credential.accessToken }],
+    ['a token', credential.accessToken],
+    ['nothing', undefined],
+    ['another error', new Error('none')],
+  ] as const) {
+    test(name, () => {
+      const run = () => runWithCredentials(value as never, () => assert.fail('it ran'))
+      assert.throws(run, { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE', message: /second copy of the package/ })
+    })
+  }
+})
