@@ -203,6 +203,7 @@ function withoutCredentialHeaders(context: CallContext): CallContext {
   }
   if (!http?.req) return context
   const original = http.req
+  const { Request } = globalThis as unknown as { Request: new (url: string, init: object) => WebRequest }
   let request: WebRequest | undefined
   return {
     ...context,
@@ -211,10 +212,7 @@ function withoutCredentialHeaders(context: CallContext): CallContext {
       // Made when it is first read, which is seldom. Without the body: the transport has consumed that.
       get req() {
         const { url, method, signal } = original
-        request ??= Reflect.construct(original.constructor, [
-          url,
-          { method, signal, headers: stripCredentialHeaders(original.headers) },
-        ]) as WebRequest
+        request ??= new Request(url, { method, signal, headers: stripCredentialHeaders(original.headers) })
         return request
       },
     },

@@ -48,8 +48,8 @@ class SynchronousStorage implements ContextStorage {
 }
 
 function createStorage(): ContextStorage {
-  const copies: unknown = Reflect.get(globalThis, COPIES)
-  Reflect.set(globalThis, COPIES, typeof copies === 'number' ? copies + 1 : 1)
+  const copies: number = Reflect.get(globalThis, COPIES) || 0
+  Reflect.set(globalThis, COPIES, copies + 1)
   return new (findAsyncLocalStorage() ?? SynchronousStorage)()
 }
 
@@ -155,7 +155,7 @@ export function tryGetCredentials(type?: CredentialType): ResolvedCredential | u
 function whyThereIsNone(scope: Scope | undefined): CredentialError {
   if (scope?.error) return scope.error
   if (scope) return new CredentialError('ERR_CREDENTIAL_ENDED', ENDED)
-  const copies = Number(Reflect.get(globalThis, COPIES))
+  const copies: number = Reflect.get(globalThis, COPIES)
   const hints = [
     NO_SCOPE,
     storage instanceof SynchronousStorage ? NO_ASYNC_LOCAL_STORAGE : '',

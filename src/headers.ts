@@ -163,7 +163,8 @@ export function stripCredentialHeaders<V>(headers: Readonly<Record<string, V>>):
 export function stripCredentialHeaders(headers: WebHeaders | Readonly<Record<string, unknown>>): object {
   assertObject(headers, 'Headers')
   if (!isHeadersLike(headers)) return Object.fromEntries(Object.entries(headers).filter(([name]) => !isOurs(name)))
-  const copy: WebHeaders = Reflect.construct(headers.constructor, [headers])
+  // Not headers.constructor: the headers that Hono hands out on Node.js look like Headers, but are not made like them.
+  const copy: WebHeaders = Reflect.construct(Reflect.get(globalThis, 'Headers'), [headers])
   for (const name of [...copy.keys()].filter(isOurs)) copy.delete(name)
   return copy
 }

@@ -1,0 +1,202 @@
+// Every class of server, over every transport, called by the real client of its SDK.
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { Client as ClientV2, InMemoryTransport as InMemoryV2, StreamableHTTPClientTransport as HttpClientV2 } from '@modelcontextprotocol/client'
+import { StdioClientTransport as StdioClientV2 } from '@modelcontextprotocol/client/stdio'
+import { NodeStreamableHTTPServerTransport, toNodeHandler } from '@modelcontextprotocol/node'
+import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
+import { StdioClientTransport as StdioClientV1 } from '@modelcontextprotocol/sdk/client/stdio.js'
+import { StreamableHTTPClientTransport as HttpClientV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { InMemoryTransport as InMemoryV1 } from '@modelcontextprotocol/sdk/inMemory.js'
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
+import { createMcpHandler } from '@modelcontextprotocol/server'
+import type { CredentialSource } from 'mcp-credentials'
+import type { McpOptions } from 'mcp-credentials/mcp'
+import { makeV1, makeV2 } from './servers.js'
+import type { Kind } from './servers.js'
+
+export interface Result {
+  isError?: boolean | undefined
+  content?: { type: string; text?: string }[]
+}
+
+/** A connected client, and what it was wired to. */
+export interface Peer {
+  call(tool: string, args?: Record<string, unknown>, options?: { signal?: AbortSignal }): Promise<Result>
+  client: ClientV1 | ClientV2
+  close(): Promise<unknown>
+}
+
+/** The headers of one HTTP request, by what the client is about to send in it. */
+export type HeadersFor = (args: Record<string, unknown>) => Record<string, string>
+
+export interface Setup {
+  source: CredentialSource
+  options?: McpOptions
+  headers?: HeadersFor
+}
+
+export interface Wiring {
+  name: string
+  overHttp: boolean
+  connect(setup: Setup): Promise<Peer>
+}
+
+const CLIENT = { name: 'peer-client', version: '1.0.0' }
+
+// The client of SDK v2 speaks the protocol of 2025 unless it is told to speak that of 2026-07-28.
+const ERAS = { 'of 2025': 'legacy', 'of 2026': { pin: '2026-07-28' } } as const
+type Era = keyof typeof ERAS
+
+export function clientV2(era: Era, capabilities = {}): ClientV2 {
+  return new ClientV2(CLIENT, { capabilities, versionNegotiation: { mode: ERAS[era] } })
+}
+
+export function peerOf(client: ClientV1 | ClientV2, close = () => client.close()): Peer {
+  return {
+    client,
+    close,
+    async call(tool, args = {}, options = {}) {
+      const params = { name: tool, arguments: args }
+      if (client instanceof ClientV1) return (await client.callTool(params, undefined, options)) as Result
+      return (await client.callTool(params, options)) as Result
+    },
+  }
+}
+
+/** Serves on a free port of 127.0.0.1 until it is closed. */
+export async function listen(listener: RequestListener): Promise<{ url: URL; close: () => Promise<void> }> {
+  const server = createServer(listener).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`),
+    async close() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+/** A fetch that gives each request its own headers. */
+function fetchWith(headersFor: HeadersFor): typeof fetch {
+  return (url, init) => {
+    const headers = new Headers(init?.headers)
+    const body = typeof init?.body === 'string' ? JSON.parse(init.body) : undefined
+    for (const [name, value] of Object.entries(headersFor(body?.params?.arguments ?? {}))) headers.append(name, value)
+    return fetch(url, { ...init, headers })
+  }
+}
+
+type Handle = (request: IncomingMessage, response: ServerResponse) => Promise<unknown>
+
+/** One transport and server for each request. */
+function statelessV1(kind: Kind, { source, options }: Setup): Handle {
+  return async (request, response) => {
+    const transport = new StreamableHTTPServerTransport({})
+    await makeV1(kind, source, options).connect(transport as never)
+    await transport.handleRequest(request, response)
+  }
+}
+
+/** One transport and server for each session. */
+function stateful<T extends { handleRequest: Handle }>(open: (onOpen: (id: string, transport: T) => void) => Promise<T>): Handle {
+  const sessions = new Map<string, T>()
+  return async (request, response) => {
+    const id = request.headers['mcp-session-id']
+    const transport = sessions.get(String(id)) ?? (await open((opened, transport) => sessions.set(opened, transport)))
+    await transport.handleRequest(request, response)
+  }
+}
+
+function statefulV1(kind: Kind, { source, options }: Setup): Handle {
+  return stateful<StreamableHTTPServerTransport>(async (onOpen) => {
+    const transport = new StreamableHTTPServerTransport({
+      sessionIdGenerator: randomUUID,
+      onsessioninitialized: (id) => onOpen(id, transport),
+    })
+    await makeV1(kind, source, options).connect(transport as never)
+    return transport
+  })
+}
+
+function statefulV2(kind: Kind, { source, options }: Setup): Handle {
+  return stateful<NodeStreamableHTTPServerTransport>(async (onOpen) => {
+    const transport = new NodeStreamableHTTPServerTransport({
+      sessionIdGenerator: randomUUID,
+      onsessioninitialized: (id) => onOpen(id, transport),
+    })
+    await makeV2(kind, source, options).connect(transport)
+    return transport
+  })
+}
+
+function handlerV2(kind: Kind, { source, options }: Setup): Handle {
+  return toNodeHandler(createMcpHandler(() => makeV2(kind, source, options))) as Handle
+}
+
+async function overHttp(handle: Handle, client: ClientV1 | ClientV2, { headers = () => ({}) }: Setup): Promise<Peer> {
+  const server = await listen((request, response) => void handle(request, response))
+  const options = { fetch: fetchWith(headers) }
+  if (client instanceof ClientV1) await client.connect(new HttpClientV1(server.url, options) as never)
+  else await client.connect(new HttpClientV2(server.url, options))
+  return peerOf(client, async () => {
+    await client.close()
+    await server.close()
+  })
+}
+
+export const KINDS_V1 = ['v1 McpServer', 'v1 Server'] as const
+export const KINDS_V2 = ['v2 McpServer', 'v2 Server'] as const
+const ALL_ERAS = Object.keys(ERAS) as Era[]
+
+async function inMemory(kind: Kind, { source, options }: Setup): Promise<Peer> {
+  if (kind === 'v1 McpServer' || kind === 'v1 Server') {
+    const [near, far] = InMemoryV1.createLinkedPair()
+    await makeV1(kind, source, options).connect(far)
+    const client = new ClientV1(CLIENT)
+    await client.connect(near)
+    return peerOf(client)
+  }
+  const [near, far] = InMemoryV2.createLinkedPair()
+  await makeV2(kind, source, options).connect(far)
+  const client = clientV2('of 2025')
+  await client.connect(near)
+  return peerOf(client)
+}
+
+/** A child process, with the variables of the test in its environment. */
+export async function overStdio(kind: Kind, env: Record<string, string>, era: Era = 'of 2025'): Promise<Peer> {
+  const script = fileURLToPath(new URL('stdio-server.js', import.meta.url))
+  // The variable tells Node.js to write down what the process covered.
+  const coverage = process.env['NODE_V8_COVERAGE']
+  const child = { command: process.execPath, args: [script, kind], env: { ...env, ...(coverage && { NODE_V8_COVERAGE: coverage }) } }
+  const client = kind.startsWith('v1') ? new ClientV1(CLIENT) : clientV2(era)
+  if (client instanceof ClientV1) await client.connect(new StdioClientV1(child))
+  else await client.connect(new StdioClientV2(child))
+  return peerOf(client)
+}
+
+export const WIRINGS: Wiring[] = [
+  ...[...KINDS_V1, ...KINDS_V2].map((kind) => ({
+    name: `${kind}, in memory`,
+    overHttp: false,
+    connect: (setup: Setup) => inMemory(kind, setup),
+  })),
+  ...KINDS_V1.flatMap((kind) => [
+    { name: `${kind}, HTTP without sessions`, overHttp: true, connect: (setup: Setup) => overHttp(statelessV1(kind, setup), new ClientV1(CLIENT), setup) },
+    { name: `${kind}, HTTP with sessions`, overHttp: true, connect: (setup: Setup) => overHttp(statefulV1(kind, setup), new ClientV1(CLIENT), setup) },
+  ]),
+  ...KINDS_V2.flatMap((kind) => [
+    ...ALL_ERAS.map((era) => ({
+      name: `${kind}, HTTP without sessions, client ${era}`,
+      overHttp: true,
+      connect: (setup: Setup) => overHttp(handlerV2(kind, setup), clientV2(era), setup),
+    })),
+    { name: `${kind}, HTTP with sessions, client of 2025`, overHttp: true, connect: (setup: Setup) => overHttp(statefulV2(kind, setup), clientV2('of 2025'), setup) },
+  ]),
+]
