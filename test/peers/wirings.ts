@@ -12,8 +12,11 @@ import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport as StdioClientV1 } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport as HttpClientV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { InMemoryTransport as InMemoryV1 } from '@modelcontextprotocol/sdk/inMemory.js'
+import { Server as ServerV1 } from '@modelcontextprotocol/sdk/server/index.js'
+import { McpServer as McpServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import { createMcpHandler } from '@modelcontextprotocol/server'
+import type { McpServer as McpServerV2, Server as ServerV2 } from '@modelcontextprotocol/server'
 import type { CredentialSource } from 'mcp-credentials'
 import type { McpOptions } from 'mcp-credentials/mcp'
 import { makeV1, makeV2 } from './servers.js'
@@ -30,6 +33,9 @@ export interface Peer {
   client: ClientV1 | ClientV2
   close(): Promise<unknown>
 }
+
+export type AnyV1 = McpServerV1 | ServerV1
+export type AnyV2 = McpServerV2 | ServerV2
 
 /** The headers of one HTTP request, by what the client is about to send in it. */
 export type HeadersFor = (args: Record<string, unknown>) => Record<string, string>
@@ -51,6 +57,10 @@ const CLIENT = { name: 'peer-client', version: '1.0.0' }
 // The client of SDK v2 speaks the protocol of 2025 unless it is told to speak that of 2026-07-28.
 const ERAS = { 'of 2025': 'legacy', 'of 2026': { pin: '2026-07-28' } } as const
 type Era = keyof typeof ERAS
+
+export function clientV1(capabilities = {}): ClientV1 {
+  return new ClientV1(CLIENT, { capabilities })
+}
 
 export function clientV2(era: Era, capabilities = {}): ClientV2 {
   return new ClientV2(CLIENT, { capabilities, versionNegotiation: { mode: ERAS[era] } })
@@ -92,13 +102,13 @@ function fetchWith(headersFor: HeadersFor): typeof fetch {
   }
 }
 
-type Handle = (request: IncomingMessage, response: ServerResponse) => Promise<unknown>
+export type Handle = (request: IncomingMessage, response: ServerResponse) => Promise<unknown>
 
 /** One transport and server for each request. */
-function statelessV1(kind: Kind, { source, options }: Setup): Handle {
+export function statelessV1(make: () => AnyV1): Handle {
   return async (request, response) => {
     const transport = new StreamableHTTPServerTransport({})
-    await makeV1(kind, source, options).connect(transport as never)
+    await make().connect(transport as never)
     await transport.handleRequest(request, response)
   }
 }
@@ -113,33 +123,33 @@ function stateful<T extends { handleRequest: Handle }>(open: (onOpen: (id: strin
   }
 }
 
-function statefulV1(kind: Kind, { source, options }: Setup): Handle {
+export function statefulV1(make: () => AnyV1): Handle {
   return stateful<StreamableHTTPServerTransport>(async (onOpen) => {
     const transport = new StreamableHTTPServerTransport({
       sessionIdGenerator: randomUUID,
       onsessioninitialized: (id) => onOpen(id, transport),
     })
-    await makeV1(kind, source, options).connect(transport as never)
+    await make().connect(transport as never)
     return transport
   })
 }
 
-function statefulV2(kind: Kind, { source, options }: Setup): Handle {
+export function statefulV2(make: () => AnyV2): Handle {
   return stateful<NodeStreamableHTTPServerTransport>(async (onOpen) => {
     const transport = new NodeStreamableHTTPServerTransport({
       sessionIdGenerator: randomUUID,
       onsessioninitialized: (id) => onOpen(id, transport),
     })
-    await makeV2(kind, source, options).connect(transport)
+    await make().connect(transport)
     return transport
   })
 }
 
-function handlerV2(kind: Kind, { source, options }: Setup): Handle {
-  return toNodeHandler(createMcpHandler(() => makeV2(kind, source, options))) as Handle
+export function handlerV2(make: () => AnyV2): Handle {
+  return toNodeHandler(createMcpHandler(make)) as Handle
 }
 
-async function overHttp(handle: Handle, client: ClientV1 | ClientV2, { headers = () => ({}) }: Setup): Promise<Peer> {
+export async function overHttp(handle: Handle, client: ClientV1 | ClientV2, headers: HeadersFor = () => ({})): Promise<Peer> {
   const server = await listen((request, response) => void handle(request, response))
   const options = { fetch: fetchWith(headers) }
   if (client instanceof ClientV1) await client.connect(new HttpClientV1(server.url, options) as never)
@@ -154,17 +164,17 @@ export const KINDS_V1 = ['v1 McpServer', 'v1 Server'] as const
 export const KINDS_V2 = ['v2 McpServer', 'v2 Server'] as const
 const ALL_ERAS = Object.keys(ERAS) as Era[]
 
-async function inMemory(kind: Kind, { source, options }: Setup): Promise<Peer> {
-  if (kind === 'v1 McpServer' || kind === 'v1 Server') {
+export async function inMemory(server: AnyV1 | AnyV2, capabilities = {}): Promise<Peer> {
+  if (server instanceof McpServerV1 || server instanceof ServerV1) {
     const [near, far] = InMemoryV1.createLinkedPair()
-    await makeV1(kind, source, options).connect(far)
-    const client = new ClientV1(CLIENT)
+    await server.connect(far)
+    const client = clientV1(capabilities)
     await client.connect(near)
     return peerOf(client)
   }
   const [near, far] = InMemoryV2.createLinkedPair()
-  await makeV2(kind, source, options).connect(far)
-  const client = clientV2('of 2025')
+  await server.connect(far)
+  const client = clientV2('of 2025', capabilities)
   await client.connect(near)
   return peerOf(client)
 }
@@ -175,28 +185,43 @@ export async function overStdio(kind: Kind, env: Record<string, string>, era: Er
   // The variable tells Node.js to write down what the process covered.
   const coverage = process.env['NODE_V8_COVERAGE']
   const child = { command: process.execPath, args: [script, kind], env: { ...env, ...(coverage && { NODE_V8_COVERAGE: coverage }) } }
-  const client = kind.startsWith('v1') ? new ClientV1(CLIENT) : clientV2(era)
+  const client = kind.startsWith('v1') ? clientV1() : clientV2(era)
   if (client instanceof ClientV1) await client.connect(new StdioClientV1(child))
   else await client.connect(new StdioClientV2(child))
   return peerOf(client)
 }
 
 export const WIRINGS: Wiring[] = [
-  ...[...KINDS_V1, ...KINDS_V2].map((kind) => ({
-    name: `${kind}, in memory`,
-    overHttp: false,
-    connect: (setup: Setup) => inMemory(kind, setup),
-  })),
-  ...KINDS_V1.flatMap((kind) => [
-    { name: `${kind}, HTTP without sessions`, overHttp: true, connect: (setup: Setup) => overHttp(statelessV1(kind, setup), new ClientV1(CLIENT), setup) },
-    { name: `${kind}, HTTP with sessions`, overHttp: true, connect: (setup: Setup) => overHttp(statefulV1(kind, setup), new ClientV1(CLIENT), setup) },
-  ]),
-  ...KINDS_V2.flatMap((kind) => [
-    ...ALL_ERAS.map((era) => ({
-      name: `${kind}, HTTP without sessions, client ${era}`,
-      overHttp: true,
-      connect: (setup: Setup) => overHttp(handlerV2(kind, setup), clientV2(era), setup),
-    })),
-    { name: `${kind}, HTTP with sessions, client of 2025`, overHttp: true, connect: (setup: Setup) => overHttp(statefulV2(kind, setup), clientV2('of 2025'), setup) },
-  ]),
+  ...KINDS_V1.flatMap((kind) => {
+    const make = (setup: Setup) => () => makeV1(kind, setup.source, setup.options)
+    return [
+      { name: `${kind}, in memory`, overHttp: false, connect: (setup: Setup) => inMemory(make(setup)()) },
+      {
+        name: `${kind}, HTTP without sessions`,
+        overHttp: true,
+        connect: (setup: Setup) => overHttp(statelessV1(make(setup)), clientV1(), setup.headers),
+      },
+      {
+        name: `${kind}, HTTP with sessions`,
+        overHttp: true,
+        connect: (setup: Setup) => overHttp(statefulV1(make(setup)), clientV1(), setup.headers),
+      },
+    ]
+  }),
+  ...KINDS_V2.flatMap((kind) => {
+    const make = (setup: Setup) => () => makeV2(kind, setup.source, setup.options)
+    return [
+      { name: `${kind}, in memory`, overHttp: false, connect: (setup: Setup) => inMemory(make(setup)()) },
+      ...ALL_ERAS.map((era) => ({
+        name: `${kind}, HTTP without sessions, client ${era}`,
+        overHttp: true,
+        connect: (setup: Setup) => overHttp(handlerV2(make(setup)), clientV2(era), setup.headers),
+      })),
+      {
+        name: `${kind}, HTTP with sessions, client of 2025`,
+        overHttp: true,
+        connect: (setup: Setup) => overHttp(statefulV2(make(setup)), clientV2('of 2025'), setup.headers),
+      },
+    ]
+  }),
 ]
