@@ -80,8 +80,8 @@ export function withCredentials<S extends McpServerLike>(server: S, source: Cred
 
   function wrap(handler: Handler, takesParams = false): Handler {
     return (first, context) => {
-      const request = first as { readonly method?: string; readonly params?: Params }
-      const method = context.mcpReq?.method ?? request.method ?? ''
+      const request = first as { readonly method: string; readonly params?: Params }
+      const method = context.mcpReq?.method ?? request.method
       if (!methods.has(method)) return handler(first, context)
       const params = (takesParams ? first : request.params) as Params | undefined
       return callTool(method, params, context, () => handler(first, withoutCredentialHeaders(context)))

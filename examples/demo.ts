@@ -1,0 +1,91 @@
+// Runs the servers of this folder for real and tells what each party got to see. Ends with an error if a secret leaked.
+import { call, connectHttp, connectStdio, search } from './recorder.ts'
+import type { Answer } from './recorder.ts'
+import { start } from './processes.ts'
+
+const fake = (name: string) => `FAKE-${name}-${crypto.randomUUID()}`
+const secrets = { acme: fake('acme-token'), globex: fake('globex-token'), weather: fake('weather-key'), calendar: fake('calendar-token') }
+const keys = { acme: fake('acme-gateway-key'), globex: fake('globex-gateway-key'), initech: fake('initech-gateway-key') }
+
+const ACCOUNTS = [
+  { name: 'acme', authorization: `Bearer ${secrets.acme}`, answers: { '/issues': 'ACME-7 The rocket skates do not brake' } },
+  { name: 'globex', authorization: `Bearer ${secrets.globex}`, answers: { '/issues': 'GLX-1 The weather machine is too loud' } },
+  { name: 'weather', authorization: `ApiKey ${secrets.weather}`, answers: { '/forecast': 'Lisbon: sunny, 24 degrees' } },
+  { name: 'calendar', authorization: `Bearer ${secrets.calendar}`, answers: { '/meetings/next': '10:00 Tea with the auditors' } },
+]
+
+const title = (text: string) => console.log(`\n\x1b[1m${text}\x1b[0m`)
+const line = (label: string, text: string) => console.log(`  ${label.padEnd(22)} ${text}`)
+const show = (who: string, { text, isError }: Answer) => line(`${who} sees`, isError ? `error: ${text}` : text)
+
+function expect(condition: boolean, what: string): void {
+  if (!condition) throw new Error(`The demo did not go as it should: ${what}.`)
+}
+
+const upstream = await start('upstream', { ACCOUNTS: JSON.stringify(ACCOUNTS) })
+const seen = new Map<string, number>()
+upstream.child.on('message', ({ seen: request, account }: { seen: string; account: string }) => {
+  const entry = `${request}  -> ${account}`
+  seen.set(entry, (seen.get(entry) ?? 0) + 1)
+})
+function showUpstream(): void {
+  for (const [entry, times] of [...seen].sort()) line('the upstream API saw', `${entry}, ${times}x`)
+  seen.clear()
+}
+const UPSTREAM = upstream.url
+
+title('Hosted: gateway -> MCP server -> upstream API; two tenants at the same time')
+const server = await start('hosted-server', { UPSTREAM })
+const TENANTS = [{ key: keys.acme, accessToken: secrets.acme }, { key: keys.globex, accessToken: secrets.globex }, { key: keys.initech }]
+const gateway = await start('gateway', { MCP_SERVER: server.url, TENANTS: JSON.stringify(TENANTS) })
+const acme = await connectHttp(gateway.url, { authorization: `Bearer ${keys.acme}` })
+const globex = await connectHttp(gateway.url, {
+  authorization: `Bearer ${keys.globex}`,
+  'X-MCP-Cred-Access-Token': secrets.acme,
+  X_MCP_Cred_Access_Token: secrets.acme,
+})
+line('globex tries', 'to smuggle in an X-MCP-Cred-Access-Token of acme')
+const answers = await Promise.all(Array.from({ length: 20 }, (_, turn) => call(turn % 2 ? globex : acme, 'list_issues')))
+const own = answers.filter(({ text }, turn) => text.startsWith(turn % 2 ? 'GLX' : 'ACME')).length
+showUpstream()
+show("acme's model", answers[0]!)
+show("globex's model", answers[1]!)
+line('mixed up', `${answers.length - own} of ${answers.length} calls`)
+expect(own === answers.length, 'a tenant saw the issues of another')
+
+title('Local: MCP servers on stdio, credentials in their environment')
+const weather = await connectStdio('static-server', { UPSTREAM, WEATHER_FIELD_apiKey: secrets.weather })
+const forecast = await call(weather, 'forecast', { city: 'Lisbon' })
+const calendar = await connectStdio('oauth-server', { UPSTREAM, CALENDAR_ACCESS_TOKEN: secrets.calendar, CALENDAR_EXPIRES_AT: '2099-01-01T00:00:00Z' })
+const meeting = await call(calendar, 'next_meeting')
+showUpstream()
+show('the model', forecast)
+show('the model', meeting)
+expect(!forecast.isError && !meeting.isError, 'a local server failed')
+
+title('Misconfigured: what the person is told')
+const initech = await connectHttp(gateway.url, { authorization: `Bearer ${keys.initech}` })
+const mistakes: [label: string, client: typeof initech, tool: string][] = [
+  ['no account connected', initech, 'list_issues'],
+  ['no variable set', await connectStdio('static-server', {}), 'forecast'],
+  ['a line break', await connectStdio('oauth-server', { CALENDAR_ACCESS_TOKEN: `${secrets.calendar}\n` }), 'next_meeting'],
+  ['an expiry nobody knows', await connectStdio('oauth-server', { CALENDAR_ACCESS_TOKEN: secrets.calendar, CALENDAR_EXPIRES_AT: 'soon' }), 'next_meeting'],
+]
+for (const [label, client, tool] of mistakes) {
+  const { text, isError } = await call(client, tool, { city: 'Lisbon' })
+  line(label, text)
+  expect(isError, 'a misconfigured server answered')
+}
+
+title('The check')
+const all = [...Object.values(secrets), ...Object.values(keys)]
+const { bytes, found } = search(all)
+const planted = all.filter((secret) => search([secret], secret).found.length === 1)
+line('searched', `${bytes} bytes that the clients received, for ${all.length} secrets as text, base64 and hex`)
+line('found', `${found.length}`)
+line('found when planted', `${planted.length} of ${all.length}`)
+
+await Promise.all([acme, globex, weather, calendar, ...mistakes.map(([, client]) => client)].map((client) => client.close()))
+for (const { child } of [gateway, server, upstream]) child.disconnect()
+expect(found.length === 0, 'a secret reached a client')
+expect(planted.length === all.length, 'the search did not find a planted secret')
