@@ -72,17 +72,13 @@ export type ScopedResult<R> = R extends PromiseLike<infer T> ? Promise<T> : R
 export function runWithCredentials<C extends ResolvedCredential, R>(credential: C, fn: (credential: C) => R): ScopedResult<R>
 export function runWithCredentials<R>(credential: ResolvedCredential | CredentialError, fn: MaybeScoped<R>): ScopedResult<R>
 export function runWithCredentials<R>(credential: ResolvedCredential | CredentialError, fn: MaybeScoped<R>): unknown {
-  const scope = createScope(credential)
+  const isError = credential instanceof CredentialError
+  if (!isError) assertCredential(credential, 'runWithCredentials')
+  const scope: Scope = isError ? { credential: undefined, error: credential } : { credential, error: undefined }
   return storage.run(scope, runInScope, scope, fn)
 }
 
 type MaybeScoped<R> = (credential: ResolvedCredential | undefined) => R
-
-function createScope(credential: ResolvedCredential | CredentialError): Scope {
-  if (credential instanceof CredentialError) return { credential: undefined, error: credential }
-  assertCredential(credential, 'runWithCredentials')
-  return { credential, error: undefined }
-}
 
 function runInScope(scope: Scope, fn: MaybeScoped<unknown>): unknown {
   let isPending = false

@@ -112,10 +112,7 @@ export class OAuthCredential {
   get fields(): Fields { return NOTHING }
 
   /** When the access token expires, as a `Date` of the caller's own; `undefined` when that is unknown. */
-  get expiresAt(): Date | undefined {
-    const { expiresAt } = this.#values
-    return expiresAt === undefined ? undefined : new Date(expiresAt)
-  }
+  get expiresAt(): Date | undefined { return dateOf(this.#values.expiresAt) }
 
   /**
    * An OAuth credential has no fields.
@@ -154,10 +151,7 @@ export class OAuthCredential {
 export type ResolvedCredential = StaticCredential | OAuthCredential
 
 /** The class of credential of a type. */
-export interface CredentialOf {
-  static: StaticCredential
-  oauth: OAuthCredential
-}
+export type CredentialOf = { static: StaticCredential; oauth: OAuthCredential }
 
 type CheckedProperties = ReturnType<typeof checkProperties>
 
@@ -185,6 +179,8 @@ function checkProperties(properties: OAuthProperties, nameOf: (property: keyof O
   }
 }
 
+const dateOf = (time: number | undefined): Date | undefined => (time === undefined ? undefined : new Date(time))
+
 function checkScopes(scopes: readonly string[], name: string): readonly string[] | undefined {
   const copy = Array.isArray(scopes) ? Object.freeze([...scopes]) : scopes
   assertNo(scopesProblem(copy), name)
@@ -198,13 +194,12 @@ export function assertCredential(value: unknown, receiver: string): void {
 }
 
 export function assertType(type: CredentialType | undefined): void {
-  if (type === undefined || type === 'static' || type === 'oauth') return
-  throw misuse('ERR_INVALID_ARG_VALUE', 'The type of a credential is either "static" or "oauth".')
+  const isKnown = type === undefined || type === 'static' || type === 'oauth'
+  if (!isKnown) throw misuse('ERR_INVALID_ARG_VALUE', 'The type of a credential is either "static" or "oauth".')
 }
 
-function redactFields(fields: Fields): Fields {
-  return Object.fromEntries(Object.keys(fields).map((name) => [name, REDACTED]))
-}
+const redactFields = (fields: Fields): Fields =>
+  Object.fromEntries(Object.keys(fields).map((name) => [name, REDACTED]))
 
 // Node.js and Bun, then Deno.
 const INSPECT_HOOKS = [Symbol.for('nodejs.util.inspect.custom'), Symbol.for('Deno.customInspect')]

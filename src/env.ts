@@ -40,8 +40,7 @@ export function parseEnv(prefix: string, env: Environment, type?: CredentialType
 export function variableNames(prefix: string, env: Environment): string[] {
   const start = prefix.toUpperCase()
   const listed = Object.keys(env).filter((name) => name.startsWith(`${start}FIELD_`) || name.startsWith(`${start}EXTRA_`))
-  const fixed = ['CRED_TYPE', 'FIELDS', ...Object.values(OAUTH_VARIABLES)].map((name) => start + name)
-  return [...fixed, ...listed]
+  return [...['CRED_TYPE', 'FIELDS', ...Object.values(OAUTH_VARIABLES)].map((name) => start + name), ...listed]
 }
 
 /** The variables that are set, by what stands behind `start` in their names. */

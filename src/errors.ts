@@ -77,9 +77,8 @@ export class CredentialNotFoundError extends CredentialError {
   get credentialId(): string { return this.#credentialId }
 }
 
-export function invalidCredential(message: string): CredentialError {
-  return new CredentialError('ERR_CREDENTIAL_INVALID', message)
-}
+export const invalidCredential = (message: string): CredentialError =>
+  new CredentialError('ERR_CREDENTIAL_INVALID', message)
 
 /** Misuse by the programmer, with the codes that Node.js gives to it. */
 export function misuse(code: 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE', message: string): TypeError {
@@ -87,6 +86,6 @@ export function misuse(code: 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE', m
 }
 
 export function assertObject(value: unknown, name: string): void {
-  if (typeof value === 'object' && value !== null) return
-  throw misuse('ERR_INVALID_ARG_TYPE', `${name} must be given as an object.`)
+  const isObject = typeof value === 'object' && value !== null
+  if (!isObject) throw misuse('ERR_INVALID_ARG_TYPE', `${name} must be given as an object.`)
 }

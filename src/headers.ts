@@ -4,9 +4,7 @@ import { assertObject, invalidCredential, MissingCredentialHeaderError } from '.
 import { assertNo, parseExtra, parseFields, parseJson, parseTimestamp, scopesProblem, splitScopes } from './values.ts'
 
 /** Headers in the manner of the Fetch API: anything whose `get` finds a header by its lower-case name. */
-export interface HeadersLike {
-  get(name: string): string | null | undefined
-}
+export type HeadersLike = { get(name: string): string | null | undefined }
 
 /** Headers in the manner of Node.js: values by name, in any case. */
 export type HeaderRecord = Readonly<Record<string, string | readonly string[] | undefined>>
@@ -55,9 +53,8 @@ function readerOf(headers: HeadersLike | HeaderRecord): ReadHeader {
   return (header) => found.get(header)
 }
 
-function isHeadersLike(headers: object): headers is HeadersLike {
-  return 'get' in headers && typeof headers.get === 'function'
-}
+const isHeadersLike = (headers: object): headers is HeadersLike =>
+  'get' in headers && typeof headers.get === 'function'
 
 function singleValue(value: unknown, header: string): string | undefined {
   const values: unknown[] = Array.isArray(value) ? value : [value]
@@ -97,9 +94,8 @@ function parseOAuth(read: ReadHeader): OAuthCredential {
 }
 
 // RFC 9110 section 5.3: a header that was sent twice arrives as one, joined by a comma.
-function commaProblem(token: string): string | undefined {
-  return token.includes(',') ? 'has a comma in it: was the header sent twice?' : undefined
-}
+const commaProblem = (token: string): string | undefined =>
+  token.includes(',') ? 'has a comma in it: was the header sent twice?' : undefined
 
 function readJson(read: ReadHeader, header: string): string | undefined {
   const json = read(header)
@@ -169,6 +165,4 @@ export function stripCredentialHeaders(headers: WebHeaders | Readonly<Record<str
   return copy
 }
 
-function isOurs(name: string): boolean {
-  return name.toLowerCase().replace(/[_.]/g, '-').startsWith('x-mcp-cred-')
-}
+const isOurs = (name: string): boolean => name.toLowerCase().replace(/[_.]/g, '-').startsWith('x-mcp-cred-')

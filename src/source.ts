@@ -136,9 +136,7 @@ function declaredType(options: HeaderOptions | undefined): CredentialType {
   throw misuse('ERR_INVALID_ARG_VALUE', 'Declare the type of the credential: { type: "static" } or { type: "oauth" }.')
 }
 
-function processEnv(): Environment | undefined {
-  return (globalThis as { readonly process?: { readonly env?: Environment } }).process?.env
-}
+const processEnv = (): Environment | undefined => (globalThis as { process?: { env?: Environment } }).process?.env
 
 function readableEnv(given: Environment | undefined): Environment {
   const env = given ?? processEnv()

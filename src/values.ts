@@ -1,9 +1,10 @@
 import { invalidCredential } from './errors.ts'
 
+/** Anything that JSON can write. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject
-export interface JsonObject {
-  readonly [key: string]: JsonValue
-}
+
+/** An object of JSON values. */
+export type JsonObject = { readonly [key: string]: JsonValue }
 
 // The checks return what is wrong, to stand behind the name of the variable, header or property; never the value.
 export type Problem = string | undefined
@@ -46,27 +47,23 @@ export function fieldNameProblem(name: string): Problem {
   return name === 'toJSON' ? 'must not be called toJSON' : keyProblem(name)
 }
 
-function keyProblem(key: string): Problem {
-  return key === '__proto__' ? 'must not be called __proto__' : textProblem(key)
-}
+const keyProblem = (key: string): Problem =>
+  key === '__proto__' ? 'must not be called __proto__' : textProblem(key)
 
 export function scopesProblem(scopes: unknown): Problem {
   if (!Array.isArray(scopes)) return 'must be a list of strings'
-  for (const scope of scopes) {
-    if (typeof scope !== 'string' || !VISIBLE_ASCII.test(scope)) return 'must hold scopes of visible ASCII characters'
-    if (scope.endsWith(',')) return 'must be separated by spaces, not by commas (or was the header sent twice?)'
-  }
-  return undefined
+  const isVisible = (scope: unknown) => typeof scope === 'string' && VISIBLE_ASCII.test(scope)
+  if (!scopes.every(isVisible)) return 'must hold scopes of visible ASCII characters'
+  const endsInComma = scopes.some((scope) => scope.endsWith(','))
+  return endsInComma ? 'must be separated by spaces, not by commas (or was the header sent twice?)' : undefined
 }
 
-export function splitScopes(text: string): string[] {
-  return text.split(/\s+/).filter((scope) => scope !== '')
-}
+export const splitScopes = (text: string): string[] => text.split(/\s+/).filter((scope) => scope !== '')
 
 export function dateProblem(date: unknown): Problem {
-  if (!(date instanceof Date) || Number.isNaN(date.getTime())) return 'must be a valid Date'
-  const year = date.getUTCFullYear()
-  return year < 0 || year > 9999 ? 'must lie in the years 0 to 9999' : undefined
+  // An invalid Date has the year NaN.
+  const year = date instanceof Date ? date.getUTCFullYear() : NaN
+  return year >= 0 && year <= 9999 ? undefined : 'must be a valid Date in the years 0 to 9999'
 }
 
 // RFC 3339 section 5.6 date-time; looser where people are: a space for T, no seconds, +0100, +01, no offset, no time.
@@ -150,8 +147,6 @@ function hasKeyTwice(text: string): boolean {
   return false
 }
 
-const MAX_DEPTH = 16
-
 /** A deep-frozen copy without prototypes; anything that JSON does not have is refused. */
 export function copyJsonObject(value: unknown, name: string, depth = 1): JsonObject {
   if (!isPlainObject(value)) throw invalidCredential(`${name} must be a JSON object, and hold nothing else than JSON.`)
@@ -166,12 +161,10 @@ export function copyJsonObject(value: unknown, name: string, depth = 1): JsonObj
 function copyJson(value: unknown, name: string, depth: number): JsonValue {
   if (typeof value === 'string') assertNo(textProblem(value), name)
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
-  if (typeof value === 'number') {
-    // JSON.parse makes Infinity of 1e400. The zero that is added makes 0 of -0, which JSON.stringify would lose.
-    if (Number.isFinite(value)) return value + 0
-    throw invalidCredential(`${name} holds a number that is too large.`)
-  }
-  if (depth > MAX_DEPTH) throw invalidCredential(`${name} is nested more than ${MAX_DEPTH} levels deep.`)
+  // JSON.parse makes Infinity of 1e400. The zero that is added makes 0 of -0, which JSON.stringify would lose.
+  if (Number.isFinite(value)) return Number(value) + 0
+  if (typeof value === 'number') throw invalidCredential(`${name} holds a number that is too large.`)
+  if (depth > 16) throw invalidCredential(`${name} is nested more than 16 levels deep.`)
   if (!Array.isArray(value)) return copyJsonObject(value, name, depth)
   return Object.freeze(Array.from(value, (item) => copyJson(item, name, depth + 1)))
 }
