@@ -56,6 +56,8 @@ declare module 'node:events' {
 
 declare module 'node:fs' {
   export function cpSync(from: string, to: string, options: { recursive: boolean }): void
+  export function readdirSync(path: string): string[]
+  export function readFileSync(path: string, encoding: 'utf8'): string
   export function mkdtempSync(prefix: string): string
   export function rmSync(path: string, options: { recursive: boolean }): void
 }
