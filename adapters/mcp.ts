@@ -1,11 +1,10 @@
 // Credentials for the tools of an MCP server: SDK v1 (@modelcontextprotocol/sdk >= 1.26) and v2
 // (@modelcontextprotocol/server), any transport. Import it as mcp-credentials/mcp, or copy this file.
-import { CredentialError, OAuthCredential, runWithCredentials, StaticCredential, stripCredentialHeaders } from 'mcp-credentials'
-import type { CredentialRequest, CredentialSource, ResolvedCredential } from 'mcp-credentials'
+import { CredentialError, OAuthCredential, runWithCredentials } from 'mcp-credentials'
+import { StaticCredential, stripCredentialHeaders } from 'mcp-credentials'
+import type { CredentialRequest, CredentialSource, HeaderRecord, ResolvedCredential, WebHeaders } from 'mcp-credentials'
 
-interface HandlerRegistry {
-  setRequestHandler(...args: never[]): void
-}
+type HandlerRegistry = { setRequestHandler(...args: never[]): void }
 
 /** `McpServer` or `Server`, of either SDK. */
 export type McpServerLike = HandlerRegistry | { readonly server: HandlerRegistry }
@@ -13,9 +12,9 @@ export type McpServerLike = HandlerRegistry | { readonly server: HandlerRegistry
 export interface McpOptions {
   /** Methods that need a credential besides `tools/call`, such as `resources/read` and `prompts/get`. */
   readonly methods?: readonly string[]
-  /** Whether a call may run without a credential, for all or by the name of the tool; `getCredentials()` then throws. */
+  /** Whether a call may run without a credential: all, or by the name of the tool; `getCredentials()` then throws. */
   readonly optional?: boolean | ((tool: string) => boolean)
-  /** Told of an error of the source that is no `CredentialError`; it may hold secrets. The client sees none of it. */
+  /** Gets an error of the source that is no `CredentialError`, and may hold secrets; the client sees none of it. */
   readonly onError?: (error: unknown) => void
 }
 
@@ -27,34 +26,22 @@ interface ServerInternals {
   readonly _requestHandlers?: Map<string, Handler>
 }
 
-// SDK v2 calls a handler that was registered with a schema of its own with the params, any other with the request.
-type Handler = (request: unknown, context: CallContext) => unknown
-
-interface Params {
-  readonly name?: unknown
-  readonly task?: unknown
-}
+// The request comes first; in SDK v2 its params alone, where the handler was registered with schemas of its own.
+type Handler = (first: unknown, context: CallContext) => unknown
+type Wrap = (handler: Handler, takesParams?: boolean) => Handler
+type Params = { readonly name?: unknown; readonly task?: unknown }
 
 // `extra` of SDK v1, `ctx` of SDK v2.
 interface CallContext {
-  readonly sessionId?: string | undefined
+  readonly sessionId?: string
   readonly signal?: CredentialRequest['signal']
   readonly authInfo?: unknown
-  readonly requestInfo?: { readonly headers: Readonly<Record<string, string | string[] | undefined>> } | undefined
-  readonly mcpReq?: { readonly method: string; readonly signal: CredentialRequest['signal'] } | undefined
-  readonly http?: { readonly authInfo?: unknown; readonly req?: WebRequest | undefined } | undefined
+  readonly requestInfo?: { readonly headers: HeaderRecord }
+  readonly mcpReq?: { readonly method: string; readonly signal: CredentialRequest['signal'] }
+  readonly http?: { readonly authInfo?: unknown; readonly req?: WebRequest }
 }
 
-interface WebRequest {
-  readonly url: string
-  readonly method: string
-  readonly signal: unknown
-  readonly headers: {
-    get(name: string): string | null
-    keys(): Iterable<string>
-    delete(name: string): void
-  }
-}
+type WebRequest = { readonly url: string; readonly method: string; readonly signal: unknown; readonly headers: WebHeaders }
 
 // A symbol that every copy of this file shares, so that none wraps a server that another has wrapped.
 const WRAPPED = Symbol.for('mcp-credentials.mcp')
@@ -78,17 +65,15 @@ export function withCredentials<S extends McpServerLike>(server: S, source: Cred
   if (WRAPPED in target) throw misuse('ERR_INVALID_ARG_VALUE', 'This server has been given its credentials already.')
   const methods = new Set(['tools/call', ...(options.methods ?? [])])
 
-  function wrap(handler: Handler, takesParams = false): Handler {
-    return (first, context) => {
-      const request = first as { readonly method: string; readonly params?: Params }
-      const method = context.mcpReq?.method ?? request.method
-      if (!methods.has(method)) return handler(first, context)
-      const params = (takesParams ? first : request.params) as Params | undefined
-      return callTool(method, params, context, () => handler(first, withoutCredentialHeaders(context)))
-    }
+  const wrap: Wrap = (handler, takesParams = false) => (first, context) => {
+    const request = first as { readonly method: string; readonly params?: Params }
+    const method = context.mcpReq?.method ?? request.method
+    if (!methods.has(method)) return handler(first, context)
+    const params = (takesParams ? first : request.params) as Params | undefined
+    return call(method, params, context, () => handler(first, withoutCredentialHeaders(context)))
   }
 
-  async function callTool(method: string, params: Params | undefined, context: CallContext, run: () => unknown) {
+  async function call(method: string, params: Params | undefined, context: CallContext, run: () => unknown) {
     const isToolCall = method === 'tools/call'
     const tool = isToolCall && typeof params?.name === 'string' ? params.name : undefined
     const takesToolResult = isToolCall && params?.task === undefined
@@ -98,10 +83,7 @@ export function withCredentials<S extends McpServerLike>(server: S, source: Cred
       credential = await source(request)
       assertCredential(credential)
     } catch (error) {
-      if (!(error instanceof CredentialError)) {
-        report(error)
-        return refuse(SOURCE_FAILED, takesToolResult)
-      }
+      if (!(error instanceof CredentialError)) return refuse(reported(error), takesToolResult)
       if (error.code !== 'ERR_CREDENTIAL_MISSING' || !isOptional(tool)) return refuse(error, takesToolResult)
       credential = error
     }
@@ -115,12 +97,12 @@ export function withCredentials<S extends McpServerLike>(server: S, source: Cred
     return typeof optional === 'boolean' ? optional : tool !== undefined && optional(tool)
   }
 
-  function report(error: unknown): void {
+  /** What the client is told of an error that may hold anything; so may one that onError throws. */
+  function reported(error: unknown): { message: string; code?: string } {
     try {
       options.onError?.(error)
-    } catch {
-      // What it throws may quote the error, and would reach the client.
-    }
+    } catch {}
+    return { message: 'The server could not load the credential for this call. Its operator finds the cause in its log.' }
   }
 
   wrapRegisteredHandlers(target, methods, wrap)
@@ -135,42 +117,40 @@ function internalsOf(server: McpServerLike): ServerInternals {
   throw misuse('ERR_INVALID_ARG_TYPE', 'withCredentials takes an McpServer or a Server of the MCP SDK.')
 }
 
-function wrapFutureHandlers(target: ServerInternals, wrap: (handler: Handler, takesParams?: boolean) => Handler): void {
+/** A server that was constructed with `capabilities.tools`, or has tools, has its handler already. */
+function wrapRegisteredHandlers(target: ServerInternals, methods: Set<string>, wrap: Wrap): void {
+  for (const method of methods) {
+    const handler = target._requestHandlers?.get(method)
+    if (handler) target._requestHandlers?.set(method, wrap(handler))
+    else if (!isFree(target, method)) {
+      const message = `The handler of ${method} cannot be wrapped: give the server its credentials before its tools.`
+      throw misuse('ERR_INVALID_ARG_VALUE', message)
+    }
+  }
+}
+
+function isFree(target: ServerInternals, method: string): boolean {
+  try {
+    target.assertCanSetRequestHandler(method)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function wrapFutureHandlers(target: ServerInternals, wrap: Wrap): void {
   const register = target.setRequestHandler
   target.setRequestHandler = (...args) => {
     const handler = args.pop()
-    // SDK v2: (method, schemas, handler) calls the handler with the params; (method, handler), as in v1, with the request.
+    // (method, schemas, handler) of SDK v2 takes the params; (method, handler), and (schema, handler) of v1, the request.
     register.call(target, ...args, typeof handler === 'function' ? wrap(handler as Handler, args.length === 2) : handler)
   }
   // The fallback answers what has no handler, without any having been registered.
   let fallback = target.fallbackRequestHandler && wrap(target.fallbackRequestHandler)
   Object.defineProperty(target, 'fallbackRequestHandler', {
     get: () => fallback,
-    set: (handler: Handler | undefined) => {
-      fallback = handler && wrap(handler)
-    },
+    set(handler: Handler | undefined) { fallback = handler && wrap(handler) },
   })
-}
-
-/** A server that was constructed with `capabilities.tools`, or has tools, has its handler already. */
-function wrapRegisteredHandlers(target: ServerInternals, methods: Set<string>, wrap: (handler: Handler) => Handler): void {
-  for (const method of methods) {
-    if (!hasHandler(target, method)) continue
-    const handler = target._requestHandlers?.get(method)
-    if (handler === undefined) {
-      throw misuse('ERR_INVALID_ARG_VALUE', `The handler of ${method} cannot be wrapped: give the server its credentials first.`)
-    }
-    target._requestHandlers?.set(method, wrap(handler))
-  }
-}
-
-function hasHandler(target: ServerInternals, method: string): boolean {
-  try {
-    target.assertCanSetRequestHandler(method)
-    return false
-  } catch {
-    return true
-  }
 }
 
 function describeCall(tool: string | undefined, context: CallContext): CredentialRequest {
@@ -185,12 +165,11 @@ function describeCall(tool: string | undefined, context: CallContext): Credentia
 }
 
 // SDK v1 has the names in lower case.
-function headersOf(record: Readonly<Record<string, string | string[] | undefined>>): { get(name: string): string | null } {
+function headersOf(record: HeaderRecord): { get(name: string): string | null } {
   return {
     get(name) {
       const key = name.toLowerCase()
-      const value = Object.hasOwn(record, key) ? record[key] : undefined
-      return Array.isArray(value) ? value.join(', ') : (value ?? null)
+      return Object.hasOwn(record, key) ? [record[key]].flat().join(', ') : null
     },
   }
 }
@@ -198,9 +177,7 @@ function headersOf(record: Readonly<Record<string, string | string[] | undefined
 /** A copy, so that a batch or a second round of the same call still finds its headers. */
 function withoutCredentialHeaders(context: CallContext): CallContext {
   const { requestInfo, http } = context
-  if (requestInfo) {
-    return { ...context, requestInfo: { ...requestInfo, headers: stripCredentialHeaders(requestInfo.headers) } }
-  }
+  if (requestInfo) return { ...context, requestInfo: { ...requestInfo, headers: stripCredentialHeaders(requestInfo.headers) } }
   if (!http?.req) return context
   const original = http.req
   const { Request } = globalThis as unknown as { Request: new (url: string, init: object) => WebRequest }
@@ -219,13 +196,8 @@ function withoutCredentialHeaders(context: CallContext): CallContext {
   }
 }
 
-const SOURCE_FAILED = {
-  message: 'The server could not load the credential for this call. Its operator finds the cause in its log.',
-  code: undefined,
-}
-
 /** Only a plain tool call takes a result that says `isError`; anything else takes a JSON-RPC error. */
-function refuse({ message, code }: { message: string; code: string | undefined }, takesToolResult: boolean): object {
+function refuse({ message, code }: { message: string; code?: string }, takesToolResult: boolean): object {
   if (takesToolResult) return { content: [{ type: 'text', text: message }], isError: true }
   // -32603 of JSON-RPC 2.0: internal error.
   throw Object.assign(new Error(message), { code: -32603, ...(code !== undefined && { data: { code } }) })

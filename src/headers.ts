@@ -141,10 +141,7 @@ function toAscii(value: object): string {
 }
 
 /** Web `Headers`, as far as {@link stripCredentialHeaders} needs them. */
-export interface WebHeaders extends HeadersLike {
-  keys(): Iterable<string>
-  delete(name: string): void
-}
+export type WebHeaders = { get(name: string): string | null; keys(): Iterable<string>; delete(name: string): void }
 
 /**
  * A copy of the headers without any that could be taken for ours: what a gateway does to everything that comes from

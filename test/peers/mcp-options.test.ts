@@ -238,7 +238,7 @@ describe('a server whose handler is there already', () => {
   test('without a handler to wrap, it is refused', () => {
     const server = new McpServerV1(INFO, { capabilities })
     Object.defineProperty(server.server, '_requestHandlers', { value: undefined })
-    assert.throws(() => withCredentials(server, give), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: /handler of tools\/call cannot be wrapped: give the server its credentials first/ })
+    assert.throws(() => withCredentials(server, give), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: /handler of tools\/call cannot be wrapped: give the server its credentials before its tools/ })
   })
 })
 
