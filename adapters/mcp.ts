@@ -1,8 +1,7 @@
 // Credentials for the tools of an MCP server: SDK v1 (@modelcontextprotocol/sdk >= 1.26) and v2
 // (@modelcontextprotocol/server), any transport. Import it as mcp-credentials/mcp, or copy this file.
-import { CredentialError, OAuthCredential, runWithCredentials } from 'mcp-credentials'
-import { StaticCredential, stripCredentialHeaders } from 'mcp-credentials'
-import type { CredentialRequest, CredentialSource, HeaderRecord, ResolvedCredential, WebHeaders } from 'mcp-credentials'
+import { CredentialError, resolveCredential, runWithCredentials, stripCredentialHeaders } from 'mcp-credentials'
+import type { CredentialRequest, CredentialSource, HeaderRecord, WebHeaders } from 'mcp-credentials'
 
 type HandlerRegistry = { setRequestHandler(...args: never[]): void }
 
@@ -76,33 +75,21 @@ export function withCredentials<S extends McpServerLike>(server: S, source: Cred
   async function call(method: string, params: Params | undefined, context: CallContext, run: () => unknown) {
     const isToolCall = method === 'tools/call'
     const tool = isToolCall && typeof params?.name === 'string' ? params.name : undefined
-    const takesToolResult = isToolCall && params?.task === undefined
-    const request = describeCall(tool, context)
-    let credential: ResolvedCredential | CredentialError
-    try {
-      credential = await source(request)
-      assertCredential(credential)
-    } catch (error) {
-      if (!(error instanceof CredentialError)) return refuse(reported(error), takesToolResult)
-      if (error.code !== 'ERR_CREDENTIAL_MISSING' || !isOptional(tool)) return refuse(error, takesToolResult)
-      credential = error
-    }
+    const { requestInfo, http, mcpReq, sessionId } = context
+    const { signal } = mcpReq ?? context
+    const { authInfo } = http ?? context
+    const headers = requestInfo ? requestInfo.headers : http?.req?.headers
+    const credential = await resolveCredential(source, { tool, headers, authInfo, sessionId, signal }, options.onError)
     // Cancelled while the source was busy: nobody waits for the tool's result any more.
-    if (request.signal?.aborted) throw new Error('The call was cancelled.')
-    return runWithCredentials(credential, run)
+    if (signal?.aborted) throw new Error('The call was cancelled.')
+    const isRefused = credential instanceof CredentialError && !isOptional(credential, tool)
+    return isRefused ? refuse(credential, isToolCall && params?.task === undefined) : runWithCredentials(credential, run)
   }
 
-  function isOptional(tool: string | undefined): boolean {
+  function isOptional({ code }: CredentialError, tool: string | undefined): boolean {
+    if (code !== 'ERR_CREDENTIAL_MISSING') return false
     const { optional = false } = options
     return typeof optional === 'boolean' ? optional : tool !== undefined && optional(tool)
-  }
-
-  /** What the client is told of an error that may hold anything; so may one that onError throws. */
-  function reported(error: unknown): { message: string; code?: string } {
-    try {
-      options.onError?.(error)
-    } catch {}
-    return { message: 'The server could not load the credential for this call. Its operator finds the cause in its log.' }
   }
 
   wrapRegisteredHandlers(target, methods, wrap)
@@ -153,27 +140,6 @@ function wrapFutureHandlers(target: ServerInternals, wrap: Wrap): void {
   })
 }
 
-function describeCall(tool: string | undefined, context: CallContext): CredentialRequest {
-  const { requestInfo, http, mcpReq } = context
-  return {
-    tool,
-    headers: requestInfo ? headersOf(requestInfo.headers) : http?.req?.headers,
-    authInfo: http ? http.authInfo : context.authInfo,
-    sessionId: context.sessionId,
-    signal: mcpReq ? mcpReq.signal : context.signal,
-  }
-}
-
-// SDK v1 has the names in lower case.
-function headersOf(record: HeaderRecord): { get(name: string): string | null } {
-  return {
-    get(name) {
-      const key = name.toLowerCase()
-      return Object.hasOwn(record, key) ? [record[key]].flat().join(', ') : null
-    },
-  }
-}
-
 /** A copy, so that a batch or a second round of the same call still finds its headers. */
 function withoutCredentialHeaders(context: CallContext): CallContext {
   const { requestInfo, http } = context
@@ -197,15 +163,10 @@ function withoutCredentialHeaders(context: CallContext): CallContext {
 }
 
 /** Only a plain tool call takes a result that says `isError`; anything else takes a JSON-RPC error. */
-function refuse({ message, code }: { message: string; code?: string }, takesToolResult: boolean): object {
+function refuse({ message, code }: CredentialError, takesToolResult: boolean): object {
   if (takesToolResult) return { content: [{ type: 'text', text: message }], isError: true }
   // -32603 of JSON-RPC 2.0: internal error.
-  throw Object.assign(new Error(message), { code: -32603, ...(code !== undefined && { data: { code } }) })
-}
-
-function assertCredential(value: unknown): void {
-  if (value instanceof StaticCredential || value instanceof OAuthCredential) return
-  throw misuse('ERR_INVALID_ARG_TYPE', 'The credential source returned something that is no credential of this package.')
+  throw Object.assign(new Error(message), { code: -32603, data: { code } })
 }
 
 function misuse(code: string, message: string): TypeError {

@@ -73,7 +73,7 @@ export function runWithCredentials<C extends ResolvedCredential, R>(credential: 
 export function runWithCredentials<R>(credential: ResolvedCredential | CredentialError, fn: MaybeScoped<R>): ScopedResult<R>
 export function runWithCredentials<R>(credential: ResolvedCredential | CredentialError, fn: MaybeScoped<R>): unknown {
   const isError = credential instanceof CredentialError
-  if (!isError) assertCredential(credential, 'runWithCredentials')
+  if (!isError) assertCredential(credential, 'runWithCredentials takes')
   const scope: Scope = isError ? { credential: undefined, error: credential } : { credential, error: undefined }
   return storage.run(scope, runInScope, scope, fn)
 }

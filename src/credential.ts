@@ -187,10 +187,10 @@ function checkScopes(scopes: readonly string[], name: string): readonly string[]
   return copy.length === 0 ? undefined : copy
 }
 
-export function assertCredential(value: unknown, receiver: string): void {
+export function assertCredential(value: unknown, requirement: string): void {
   if (value instanceof StaticCredential || value instanceof OAuthCredential) return
   const explanation = 'not a plain object, nor a credential of a second copy of the package'
-  throw misuse('ERR_INVALID_ARG_TYPE', `${receiver} takes a StaticCredential or an OAuthCredential: ${explanation}.`)
+  throw misuse('ERR_INVALID_ARG_TYPE', `${requirement} a StaticCredential or an OAuthCredential: ${explanation}.`)
 }
 
 export function assertType(type: CredentialType | undefined): void {

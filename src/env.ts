@@ -33,7 +33,12 @@ export function parseEnv(prefix: string, env: Environment, type?: CredentialType
   assertObject(env, 'The environment')
   assertType(type)
   const start = prefix.toUpperCase()
-  return typeToRead(start, env, type) === 'oauth' ? parseOAuth(start, env) : parseStatic(start, env)
+  try {
+    return typeToRead(start, env, type) === 'oauth' ? parseOAuth(start, env) : parseStatic(start, env)
+  } catch (error) {
+    // The environment is the server's own, whatever is wrong with it.
+    throw error instanceof CredentialError ? new CredentialError(error.code, error.message, true) : error
+  }
 }
 
 /** The names of all variables that parseEnv may look at. */

@@ -7,6 +7,7 @@
  * - `ERR_CREDENTIAL_NO_SCOPE`: there is no credential in this context.
  * - `ERR_CREDENTIAL_ENDED`: the call that the credential was for is over.
  * - `ERR_CREDENTIAL_NOT_FOUND`: a custom source knows no credential of this id.
+ * - `ERR_CREDENTIAL_UNAVAILABLE`: the source failed, for a reason that the caller is not told.
  */
 export type CredentialErrorCode =
   | 'ERR_CREDENTIAL_MISSING'
@@ -15,24 +16,31 @@ export type CredentialErrorCode =
   | 'ERR_CREDENTIAL_NO_SCOPE'
   | 'ERR_CREDENTIAL_ENDED'
   | 'ERR_CREDENTIAL_NOT_FOUND'
+  | 'ERR_CREDENTIAL_UNAVAILABLE'
 
 /**
  * A credential could not be had; the message is safe to show to a person or a model.
  *
  * @param code - what went wrong
  * @param message - what to do about it; a custom source that throws one never puts a value into it
+ * @param isServerFault - whether the server got something wrong, and not the request: it makes an HTTP status of 500
+ *   instead of 403; by default the code decides
  * @example
  * if (error instanceof CredentialError && error.code === 'ERR_CREDENTIAL_ENDED') return
  */
 export class CredentialError extends Error {
   override readonly name: string = 'CredentialError'
   readonly code: CredentialErrorCode
+  readonly isServerFault: boolean
 
-  constructor(code: CredentialErrorCode, message: string) {
+  constructor(code: CredentialErrorCode, message: string, isServerFault: boolean = !REQUEST_FAULTS.includes(code)) {
     super(message)
     this.code = code
+    this.isServerFault = isServerFault
   }
 }
+
+const REQUEST_FAULTS: readonly string[] = ['ERR_CREDENTIAL_MISSING', 'ERR_CREDENTIAL_INVALID', 'ERR_CREDENTIAL_NOT_FOUND']
 
 const CONNECT_THE_ACCOUNT = 'Connect the account in the gateway that calls this server; never paste the secret into the chat.'
 

@@ -53,7 +53,7 @@ function readerOf(headers: HeadersLike | HeaderRecord): ReadHeader {
   return (header) => found.get(header)
 }
 
-const isHeadersLike = (headers: object): headers is HeadersLike =>
+export const isHeadersLike = <H extends object>(headers: H): headers is Extract<H, HeadersLike> =>
   'get' in headers && typeof headers.get === 'function'
 
 function singleValue(value: unknown, header: string): string | undefined {
@@ -123,7 +123,7 @@ function readScopes(read: ReadHeader): readonly string[] {
  * await fetch(url, { headers: { ...stripCredentialHeaders(incoming), ...formatHeaders(credential) } })
  */
 export function formatHeaders(credential: ResolvedCredential): Record<string, string> {
-  assertCredential(credential, 'formatHeaders')
+  assertCredential(credential, 'formatHeaders takes')
   if (credential.type === 'static') return { [HEADERS.fields]: toAscii({ ...credential.fields }) }
   const { accessToken, scopes, expiresAt, extra } = credential
   assertNo(commaProblem(accessToken), 'accessToken')

@@ -149,11 +149,15 @@ export function handlerV2(make: () => AnyV2): Handle {
   return toNodeHandler(createMcpHandler(make)) as Handle
 }
 
+export async function connectOverHttp(client: ClientV1 | ClientV2, url: URL, headers: HeadersFor = () => ({})): Promise<void> {
+  const options = { fetch: fetchWith(headers) }
+  if (client instanceof ClientV1) await client.connect(new HttpClientV1(url, options) as never)
+  else await client.connect(new HttpClientV2(url, options))
+}
+
 export async function overHttp(handle: Handle, client: ClientV1 | ClientV2, headers: HeadersFor = () => ({})): Promise<Peer> {
   const server = await listen((request, response) => void handle(request, response))
-  const options = { fetch: fetchWith(headers) }
-  if (client instanceof ClientV1) await client.connect(new HttpClientV1(server.url, options) as never)
-  else await client.connect(new HttpClientV2(server.url, options))
+  await connectOverHttp(client, server.url, headers)
   return peerOf(client, async () => {
     await client.close()
     await server.close()
