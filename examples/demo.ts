@@ -84,8 +84,12 @@ const planted = all.filter((secret) => search([secret], secret).found.length ===
 line('searched', `${bytes} bytes that the clients received, for ${all.length} secrets as text, base64 and hex`)
 line('found', `${found.length}`)
 line('found when planted', `${planted.length} of ${all.length}`)
+const texts = [answers[0]!, answers[1]!, forecast, meeting].map(({ text }) => text)
+const kept = search(texts).found
+line('answers in the bytes', `${kept.length} of ${texts.length}: nothing that the clients received was left out`)
 
 await Promise.all([acme, globex, weather, calendar, ...mistakes.map(([, client]) => client)].map((client) => client.close()))
 for (const { child } of [gateway, server, upstream]) child.disconnect()
 expect(found.length === 0, 'a secret reached a client')
 expect(planted.length === all.length, 'the search did not find a planted secret')
+expect(kept.length === texts.length, 'the search did not see all that the clients received')

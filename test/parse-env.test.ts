@@ -94,6 +94,12 @@ describe('parseEnv refuses', () => {
     assertRefused(() => parseEnv('', env), 'ERR_CREDENTIAL_MISSING', /^Set ACCESS_TOKEN[^:]*$/, secret)
   })
 
+  test('an environment that cannot be read, with its own error', () => {
+    const error = new Error('no permission')
+    const env = new Proxy({}, { get() { throw error } })
+    assert.throws(() => parseEnv('SVC_', env), (thrown) => thrown === error)
+  })
+
   test('misuse, with a TypeError', () => {
     for (const args of [['SVC_', undefined], ['SVC_', {}, 'apikey']]) {
       assert.throws(() => Reflect.apply(parseEnv, undefined, args), { name: 'TypeError', code: /^ERR_INVALID_ARG_/ })

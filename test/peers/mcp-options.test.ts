@@ -2,13 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js'
-import { InMemoryTaskStore } from '@modelcontextprotocol/sdk/experimental/tasks'
 import { Server as ServerV1 } from '@modelcontextprotocol/sdk/server/index.js'
 import { McpServer as McpServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js'
-import { CallToolResultSchema, CreateTaskResultSchema } from '@modelcontextprotocol/sdk/types.js'
-import { inputRequired, McpServer as McpServerV2, Server as ServerV2 } from '@modelcontextprotocol/server'
-import { CredentialError, CredentialNotFoundError, fromEnv, fromHeaders, getCredentials, OAuthCredential } from 'mcp-credentials'
+import { McpServer as McpServerV2, Server as ServerV2 } from '@modelcontextprotocol/server'
+import { CredentialError, CredentialNotFoundError, fromEnv, getCredentials, OAuthCredential } from 'mcp-credentials'
 import type { CredentialRequest, CredentialSource } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/mcp'
 import { z } from 'zod'
@@ -208,10 +206,6 @@ describe('options.methods', () => {
 describe('a server whose handler is there already', () => {
   const capabilities = { tools: {} }
   const early: [name: string, make: () => AnyV1 | AnyV2][] = [
-    ['v1, tools registered first', () => { const server = new McpServerV1(INFO); server.registerTool('whoami', {}, reply); return withCredentials(server, give) }],
-    ['v2, tools registered first', () => { const server = new McpServerV2(INFO); server.registerTool('whoami', {}, reply); return withCredentials(server, give) }],
-    ['v1, capabilities given', () => { const server = withCredentials(new McpServerV1(INFO, { capabilities }), give); server.registerTool('whoami', {}, reply); return server }],
-    ['v2, capabilities given', () => { const server = withCredentials(new McpServerV2(INFO, { capabilities }), give); server.registerTool('whoami', {}, reply); return server }],
     ['v1, a fallback set first', () => { const server = new ServerV1(INFO, { capabilities }); server.fallbackRequestHandler = async () => reply(); return withCredentials(server, give) }],
     ['v2, a fallback set first', () => { const server = new ServerV2(INFO, { capabilities }); server.fallbackRequestHandler = async () => reply(); return withCredentials(server, give) }],
     ['v1, a fallback set later', () => { const server = withCredentials(new ServerV1(INFO, { capabilities }), give); server.fallbackRequestHandler = async () => reply(); return server }],
@@ -262,80 +256,6 @@ describe('misuse is a TypeError', () => {
   test('of the SDK stays its own', () => {
     const server = withCredentials(new ServerV2(INFO, { capabilities: { tools: {} } }), give)
     assert.throws(() => server.setRequestHandler('tools/call', undefined as never), /handler is required/)
-  })
-})
-
-describe('v1 tasks', () => {
-  const taskServer = (source: CredentialSource) => {
-    const taskStore = new InMemoryTaskStore()
-    const capabilities = { tasks: { requests: { tools: { call: {} } } } }
-    const server = withCredentials(new McpServerV1(INFO, { taskStore, capabilities }), source)
-    server.experimental.tasks.registerToolTask('task', { inputSchema: {}, execution: { taskSupport: 'required' } }, {
-      async createTask(_args, { taskStore }) {
-        const task = await taskStore.createTask({ ttl: 60_000 })
-        await taskStore.storeTaskResult(task.taskId, 'completed', reply())
-        return { task }
-      },
-      getTask: (_args, { taskId, taskStore }) => taskStore.getTask(taskId),
-      getTaskResult: async (_args, { taskId, taskStore }) => (await taskStore.getTaskResult(taskId)) as never,
-    })
-    return { server, taskStore }
-  }
-  const call = { method: 'tools/call' as const, params: { name: 'task', arguments: {}, task: { ttl: 60_000 } } }
-
-  test('the call that creates the task has the credential', async () => {
-    const { server, taskStore } = taskServer(give)
-    await using(inMemory(server), async ({ client }) => {
-      const { task } = await (client as ReturnType<typeof clientV1>).request(call, CreateTaskResultSchema)
-      assert.equal(textOf(await (client as ReturnType<typeof clientV1>).request({ method: 'tasks/result', params: { taskId: task.taskId } }, CallToolResultSchema)), fingerprint(TOKEN))
-    })
-    taskStore.cleanup()
-  })
-
-  test('a missing credential is an error, because such a call takes no tool result', async () => {
-    const { server, taskStore } = taskServer(miss)
-    await using(inMemory(server), async ({ client }) => {
-      const created = (client as ReturnType<typeof clientV1>).request(call, CreateTaskResultSchema)
-      await assert.rejects(created, { message: /Set PEER_ACCESS_TOKEN/, data: { code: 'ERR_CREDENTIAL_MISSING' } })
-    })
-    taskStore.cleanup()
-  })
-})
-
-describe('calls that share a request or take several', () => {
-  const confirming = () => {
-    const server = withCredentials(new McpServerV2(INFO), fromHeaders({ type: 'oauth' }))
-    server.registerTool('confirm', {}, (ctx) => {
-      const first = getCredentials('oauth').accessToken
-      if (ctx.mcpReq.inputResponses) return reply()
-      assert(first)
-      const requestedSchema = { type: 'object' as const, properties: { sure: { type: 'boolean' as const } } }
-      return inputRequired({ inputRequests: { sure: inputRequired.elicit({ message: 'Sure?', requestedSchema }) } })
-    })
-    return server
-  }
-  for (const [name, handle, era] of [
-    ['a client of 2026', handlerV2(confirming), 'of 2026'],
-    ['a client of 2025, with sessions', statefulV2(confirming), 'of 2025'],
-  ] as const) {
-    test(`v2, ${name}: the second round of a multi-round-trip call finds its credential`, async () => {
-      const client = clientV2(era, { elicitation: { form: {} } })
-      client.setRequestHandler('elicitation/create', async () => ({ action: 'accept', content: { sure: true } }))
-      await using(overHttp(handle, client, () => ({ 'X-MCP-Cred-Access-Token': TOKEN })), async ({ call }) => {
-        assert.equal(textOf(await call('confirm')), fingerprint(TOKEN))
-      })
-    })
-  }
-
-  test('v1: every call of a batch finds the credential of its request', async () => {
-    const handle = statelessV1(() => makeV1('v1 McpServer', fromHeaders({ type: 'oauth' })))
-    const server = await listen((request, response) => void handle(request, response))
-    const batch = ['whoami', 'context', 'whoami'].map((name, id) => ({ jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: {} } }))
-    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2025-03-26', 'x-mcp-cred-access-token': TOKEN }
-    const answer = await (await fetch(server.url, { method: 'POST', headers, body: JSON.stringify(batch) })).text()
-    await server.close()
-    assert.equal(answer.split(fingerprint(TOKEN)).length - 1, 2)
-    assert(!answer.includes('x-mcp-cred'))
   })
 })
 

@@ -80,12 +80,12 @@ async function overStdio(script: string, variables: Record<string, string>): Pro
   return peerOf(client)
 }
 
-async function overHttp(script: string): Promise<Peer> {
+async function overHttp(script: string, era: 'of 2025' | 'of 2026'): Promise<Peer> {
   const port = await freePort()
   const child = spawn(process.execPath, [script], { env: { PORT: `${port}` } })
   const url = new URL(`http://127.0.0.1:${port}/mcp`)
   for (let wait = 0; wait < 100 && !(await fetch(url).catch(() => undefined)); wait++) await sleep(50)
-  const client = clientV2('of 2026')
+  const client = clientV2(era)
   const headers = { 'X-MCP-Cred-Access-Token': 'FAKE-readme-gateway-token' }
   await client.connect(new StreamableHTTPClientTransport(url, { requestInit: { headers } }))
   return peerOf(client, async () => {
@@ -106,14 +106,15 @@ describe('the complete servers of the README work', () => {
     const args = Object.fromEntries(names.map((name) => [name, 'any']))
     const script = `${folder}/block-${index}.js`
 
-    test(heading, async () => {
-      const peer = transport === 'http' ? await overHttp(script) : await overStdio(script, variables)
+    test(`${heading} (${index})`, async () => {
+      const isHttp = transport !== 'stdio'
+      const peer = isHttp ? await overHttp(script, transport === 'http' ? 'of 2026' : 'of 2025') : await overStdio(script, variables)
       try {
         assert.match(String(textOf(await peer.call(tool, args))), /^the API knows (weather|calendar|gateway|github)$/)
       } finally {
         await peer.close()
       }
-      if (transport === 'http') return
+      if (isHttp) return
       const unset = await overStdio(script, {})
       try {
         assert.match(String(textOf(await unset.call(tool, args))), /^Set [A-Z]+_/)
