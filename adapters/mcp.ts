@@ -1,7 +1,7 @@
 // Credentials for the tools of an MCP server: SDK v1 (@modelcontextprotocol/sdk >= 1.26) and v2
 // (@modelcontextprotocol/server), any transport. Import it as mcp-credentials/mcp, or copy this file.
-import { CredentialError, resolveCredential, runWithCredentials, stripCredentialHeaders } from 'mcp-credentials'
-import type { CredentialRequest, CredentialSource, HeaderRecord, WebHeaders } from 'mcp-credentials'
+import { CredentialError, redactSecrets, resolveCredential, runWithCredentials, stripCredentialHeaders } from 'mcp-credentials'
+import type { CredentialRequest, CredentialSource, HeaderRecord, ResolvedCredential, WebHeaders } from 'mcp-credentials'
 
 type HandlerRegistry = { setRequestHandler(...args: never[]): void }
 
@@ -15,6 +15,18 @@ export interface McpOptions {
   readonly optional?: boolean | ((tool: string) => boolean)
   /** Gets an error of the source that is no `CredentialError`, and may hold secrets; the client sees none of it. */
   readonly onError?: (error: unknown) => void
+  /** `false` leaves secrets in what tools send; `except` names fields that are no secrets, such as `baseUrl`. */
+  readonly redact?: false | { readonly except?: readonly string[] }
+  /** Told of secrets that were taken out of what a tool sent. */
+  readonly onRedact?: (report: RedactionReport) => void
+}
+
+/** Where a secret was in what a tool sent; no value. */
+export interface RedactionReport {
+  /** The tool, where it is known: a message that names no request may be any tool's. */
+  readonly tool: string | undefined
+  /** The secrets by name, with the path where each was, once for each time. */
+  readonly found: readonly { readonly secret: string; readonly where: string }[]
 }
 
 // What the adapter needs of a server of either SDK.
@@ -23,20 +35,29 @@ interface ServerInternals {
   assertCanSetRequestHandler(method: string): void
   fallbackRequestHandler?: Handler | undefined
   readonly _requestHandlers?: Map<string, Handler>
+  connect(transport: Transport): unknown
+  readonly transport?: Transport | undefined
+}
+
+interface Transport {
+  send(message: unknown, options?: { readonly relatedRequestId?: unknown }): unknown
 }
 
 // The request comes first; in SDK v2 its params alone, where the handler was registered with schemas of its own.
 type Handler = (first: unknown, context: CallContext) => unknown
 type Wrap = (handler: Handler, takesParams?: boolean) => Handler
 type Params = { readonly name?: unknown; readonly task?: unknown }
+type TaskStore = { storeTaskResult(id: string, status: string, result: unknown, ...rest: unknown[]): unknown }
 
 // `extra` of SDK v1, `ctx` of SDK v2.
 interface CallContext {
   readonly sessionId?: string
   readonly signal?: CredentialRequest['signal']
   readonly authInfo?: unknown
+  readonly requestId?: unknown
+  readonly taskStore?: TaskStore
   readonly requestInfo?: { readonly headers: HeaderRecord }
-  readonly mcpReq?: { readonly method: string; readonly signal: CredentialRequest['signal'] }
+  readonly mcpReq?: { readonly id: unknown; readonly method: string; readonly signal: CredentialRequest['signal'] }
   readonly http?: { readonly authInfo?: unknown; readonly req?: WebRequest }
 }
 
@@ -63,16 +84,18 @@ export function withCredentials<S extends McpServerLike>(server: S, source: Cred
   if (typeof source !== 'function') throw misuse('ERR_INVALID_ARG_TYPE', 'A credential source must be a function.')
   if (WRAPPED in target) throw misuse('ERR_INVALID_ARG_VALUE', 'This server has been given its credentials already.')
   const methods = new Set(['tools/call', ...(options.methods ?? [])])
+  // The tools of the calls that run, by the id of the request.
+  const tools = new Map<unknown, string | undefined>()
 
   const wrap: Wrap = (handler, takesParams = false) => (first, context) => {
     const request = first as { readonly method: string; readonly params?: Params }
     const method = context.mcpReq?.method ?? request.method
     if (!methods.has(method)) return handler(first, context)
     const params = (takesParams ? first : request.params) as Params | undefined
-    return call(method, params, context, () => handler(first, withoutCredentialHeaders(context)))
+    return call(method, params, context, (own) => handler(first, own))
   }
 
-  async function call(method: string, params: Params | undefined, context: CallContext, run: () => unknown) {
+  async function call(method: string, params: Params | undefined, context: CallContext, run: (context: CallContext) => unknown) {
     const isToolCall = method === 'tools/call'
     const tool = isToolCall && typeof params?.name === 'string' ? params.name : undefined
     const { requestInfo, http, mcpReq, sessionId } = context
@@ -82,8 +105,39 @@ export function withCredentials<S extends McpServerLike>(server: S, source: Cred
     const credential = await resolveCredential(source, { tool, headers, authInfo, sessionId, signal }, options.onError)
     // Cancelled while the source was busy: nobody waits for the tool's result any more.
     if (signal?.aborted) throw new Error('The call was cancelled.')
-    const isRefused = credential instanceof CredentialError && !isOptional(credential, tool)
-    return isRefused ? refuse(credential, isToolCall && params?.task === undefined) : runWithCredentials(credential, run)
+    const own = withoutCredentialHeaders(context)
+    if (credential instanceof CredentialError) {
+      if (!isOptional(credential, tool)) return refuse(credential, isToolCall && params?.task === undefined)
+      return runWithCredentials(credential, () => run(own))
+    }
+    const redact: Redact = (value) => clean(value, tool, credential)
+    const scrubbed = own.taskStore ? { ...own, taskStore: scrubTaskStore(own.taskStore, redact) } : own
+    const id = mcpReq ? mcpReq.id : context.requestId
+    tools.set(id, tool)
+    try {
+      return scrubResult(await runWithCredentials(credential, () => run(scrubbed)), redact)
+    } catch (error) {
+      throw redact(error).value
+    } finally {
+      tools.delete(id)
+    }
+  }
+
+  function clean<T>(value: T, tool: string | undefined, credential?: ResolvedCredential): Cleaned<T> {
+    if (options.redact === false) return { value, found: [] }
+    const found: { secret: string; where: string }[] = []
+    const onRedact = (secret: string, where: string) => void found.push({ secret, where })
+    const result = redactSecrets(value, credential, { except: options.redact?.except, onRedact })
+    if (found.length > 0) ignoreErrors(() => options.onRedact?.({ tool, found }))
+    return { value: result, found }
+  }
+
+  /** All that a tool sends while it runs, and after, passes here in the scope of its call; results do not. */
+  function scrubMessages(transport: Transport): void {
+    if (scrubbed.has(transport)) return
+    scrubbed.add(transport)
+    const send = transport.send
+    transport.send = (message, ...rest) => send.call(transport, clean(message, tools.get(rest[0]?.relatedRequestId)).value, ...rest)
   }
 
   function isOptional({ code }: CredentialError, tool: string | undefined): boolean {
@@ -92,6 +146,12 @@ export function withCredentials<S extends McpServerLike>(server: S, source: Cred
     return typeof optional === 'boolean' ? optional : tool !== undefined && optional(tool)
   }
 
+  const connect = target.connect
+  target.connect = (transport) => {
+    scrubMessages(transport)
+    return connect.call(target, transport)
+  }
+  if (target.transport) scrubMessages(target.transport)
   wrapRegisteredHandlers(target, methods, wrap)
   wrapFutureHandlers(target, wrap)
   Object.defineProperty(target, WRAPPED, { value: true })
@@ -159,6 +219,51 @@ function withoutCredentialHeaders(context: CallContext): CallContext {
         return request
       },
     },
+  }
+}
+
+interface Cleaned<T> {
+  readonly value: T
+  readonly found: readonly { readonly secret: string }[]
+}
+
+type Redact = <T>(value: T) => Cleaned<T>
+
+const scrubbed = new WeakSet<Transport>()
+
+type Block = { readonly data?: unknown; readonly resource?: { readonly blob?: unknown } }
+type ToolResult = { readonly structuredContent?: unknown; readonly content?: readonly Block[] }
+
+/** What no longer is what it was once it is redacted is withheld: structured content, and base64 in a content block. */
+function scrubResult(result: unknown, redact: Redact): unknown {
+  if (typeof result !== 'object' || result === null) return redact(result).value
+  const { structuredContent, content }: ToolResult = result
+  const [found] = redact(structuredContent).found
+  if (found) return { content: [withheld('structured result', found.secret)], isError: true }
+  if (!Array.isArray(content)) return redact(result).value
+  const blocks = content.map((block: Block) => {
+    const [found] = redact([block?.data, block?.resource?.blob]).found
+    return found ? withheld('content', found.secret) : block
+  })
+  return redact(blocks.some((block, index) => block !== content[index]) ? { ...result, content: blocks } : result).value
+}
+
+function withheld(what: string, secret: string): object {
+  return { type: 'text', text: `The ${what} of the tool was withheld, because it held a secret (${secret}).` }
+}
+
+function scrubTaskStore(taskStore: TaskStore, redact: Redact): TaskStore {
+  return {
+    ...taskStore,
+    storeTaskResult: (id, status, result, ...rest) => taskStore.storeTaskResult(id, status, scrubResult(result, redact), ...rest),
+  }
+}
+
+function ignoreErrors(fn: () => void): void {
+  try {
+    fn()
+  } catch {
+    // What a callback throws may quote what it was given, and would reach the client.
   }
 }
 

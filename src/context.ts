@@ -7,6 +7,8 @@ import { CredentialError } from './errors.ts'
 interface Scope {
   credential: ResolvedCredential | undefined
   error: CredentialError | undefined
+  // What is sent after the call is still searched for its secrets.
+  readonly redacts: ResolvedCredential | undefined
 }
 
 interface ContextStorage {
@@ -74,7 +76,8 @@ export function runWithCredentials<R>(credential: ResolvedCredential | Credentia
 export function runWithCredentials<R>(credential: ResolvedCredential | CredentialError, fn: MaybeScoped<R>): unknown {
   const isError = credential instanceof CredentialError
   if (!isError) assertCredential(credential, 'runWithCredentials takes')
-  const scope: Scope = isError ? { credential: undefined, error: credential } : { credential, error: undefined }
+  const given = isError ? undefined : credential
+  const scope: Scope = { credential: given, error: isError ? credential : undefined, redacts: given }
   return storage.run(scope, runInScope, scope, fn)
 }
 
@@ -147,6 +150,9 @@ export function tryGetCredentials(type?: CredentialType): ResolvedCredential | u
   if (scope === undefined || scope.error !== undefined) return undefined
   return getCredentials(type)
 }
+
+/** The credential of the current scope, also when that has ended. */
+export const scopedCredential = (): ResolvedCredential | undefined => storage.getStore()?.redacts
 
 function whyThereIsNone(scope: Scope | undefined): CredentialError {
   if (scope?.error) return scope.error

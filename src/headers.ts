@@ -1,7 +1,7 @@
 import { assertCredential, assertType, OAuthCredential, StaticCredential } from './credential.ts'
 import type { CredentialOf, CredentialType, ResolvedCredential } from './credential.ts'
 import { assertObject, invalidCredential, MissingCredentialHeaderError } from './errors.ts'
-import { assertNo, parseExtra, parseFields, parseJson, parseTimestamp, scopesProblem, splitScopes } from './values.ts'
+import { assertNo, escapeUnicode, parseExtra, parseFields, parseJson, parseTimestamp, scopesProblem, splitScopes } from './values.ts'
 
 /** Headers in the manner of the Fetch API: anything whose `get` finds a header by its lower-case name. */
 export type HeadersLike = { get(name: string): string | null | undefined }
@@ -135,10 +135,7 @@ export function formatHeaders(credential: ResolvedCredential): Record<string, st
   }
 }
 
-function toAscii(value: object): string {
-  const escape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  return JSON.stringify(value).replace(/[\x7f-\uffff]/g, escape)
-}
+const toAscii = (value: object): string => JSON.stringify(value).replace(/[\x7f-\uffff]/g, escapeUnicode)
 
 /** Web `Headers`, as far as {@link stripCredentialHeaders} needs them. */
 export type WebHeaders = { get(name: string): string | null; keys(): Iterable<string>; delete(name: string): void }

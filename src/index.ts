@@ -8,6 +8,8 @@ export { formatHeaders, parseHeaders, stripCredentialHeaders } from './headers.t
 export type { HeaderRecord, HeadersLike, WebHeaders } from './headers.ts'
 export { getCredentials, runWithCredentials, tryGetCredentials } from './context.ts'
 export type { ScopedResult } from './context.ts'
+export { redactSecrets } from './redact.ts'
+export type { RedactOptions } from './redact.ts'
 export { fromEnv, fromHeaders, fromMode, getCredentialMode, resolveCredential } from './source.ts'
 export type { CredentialMode, CredentialRequest, CredentialSource, EnvOptions, HeaderOptions, Signal } from './source.ts'
 export type { JsonObject, JsonValue } from './values.ts'

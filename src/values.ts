@@ -92,6 +92,9 @@ function toDate(match: RegExpExecArray): Date | undefined {
   return date
 }
 
+export const escapeUnicode = (character: string): string =>
+  `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+
 /** Drops the SyntaxError of a bad text: engines quote their input in it, some of them whole. */
 export function parseJson(text: string, name: string): unknown {
   try {

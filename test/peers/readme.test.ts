@@ -101,14 +101,14 @@ describe('the complete servers of the README work', () => {
   for (const [index, { server, heading }] of blocks.entries()) {
     if (!server) continue
     const [transport, ...words] = server
-    const variables = Object.fromEntries(words.filter((word) => word.includes('=')).map((word) => word.split('=')))
+    const variablesOf = () => Object.fromEntries(words.filter((word) => word.includes('=')).map((word) => word.replace(/https:\/\/api\.\w+\.example/, api.url.origin).split('=')))
     const [tool = '', ...names] = words.filter((word) => !word.includes('='))
     const args = Object.fromEntries(names.map((name) => [name, 'any']))
     const script = `${folder}/block-${index}.js`
 
     test(`${heading} (${index})`, async () => {
       const isHttp = transport !== 'stdio'
-      const peer = isHttp ? await overHttp(script, transport === 'http' ? 'of 2026' : 'of 2025') : await overStdio(script, variables)
+      const peer = isHttp ? await overHttp(script, transport === 'http' ? 'of 2026' : 'of 2025') : await overStdio(script, variablesOf())
       try {
         assert.match(String(textOf(await peer.call(tool, args))), /^the API knows (weather|calendar|gateway|github)$/)
       } finally {

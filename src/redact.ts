@@ -1,0 +1,195 @@
+import { scopedCredential } from './context.ts'
+import type { ResolvedCredential } from './credential.ts'
+import { MIN_LENGTH, matcherOf, PLACEHOLDER } from './matcher.ts'
+import type { Matcher } from './matcher.ts'
+
+export interface RedactOptions {
+  /** Names of fields that are no secrets, such as `baseUrl` and `region`. */
+  readonly except?: readonly string[] | undefined
+  /** Told of each place where a secret was: the name of the secret and a path, never a value. */
+  readonly onRedact?: ((secret: string, where: string) => void) | undefined
+}
+
+/**
+ * Replaces every occurrence of a credential's secrets by `[redacted]`: in strings at any depth, in property names, in
+ * bytes, and as they get rendered (JSON-escaped, percent-encoded, HTML-escaped, base64, hex, lists of bytes).
+ *
+ * @param value - anything; it is not changed
+ * @param credential - whose secrets; by default the current scope's, ended or not
+ * @param options - `except` names fields that are no secrets, `onRedact` is told of each place
+ * @returns a copy where something was found, else `value` itself
+ * @example
+ * console.log(redactSecrets(await response.text(), credential))
+ */
+export function redactSecrets<T>(value: T, credential?: ResolvedCredential, options?: RedactOptions): T
+export function redactSecrets(value: unknown, credential = scopedCredential(), options: RedactOptions = {}): unknown {
+  const matcher = credential && matcherOf(credential, options.except ?? [])
+  return matcher ? new Redaction(matcher, options.onRedact).run(value) : value
+}
+
+// The walk. It keeps a stack of its own: a structure 100,000 levels deep must not overflow that of the engine.
+
+type Slot = readonly [name: PropertyKey, value: unknown]
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}
+
+/** Bytes, also as JSON.parse gives them back: as a list of numbers. */
+function bytesOf(object: object): string | undefined {
+  const isByte = (item: unknown) => typeof item === 'number' && item >= 0 && item < 256 && item % 1 === 0
+  const isBytes = object instanceof Uint8Array || (Array.isArray(object) && object.length >= MIN_LENGTH && object.every(isByte))
+  return isBytes ? Array.from(object as Uint8Array, (byte) => String.fromCharCode(byte)).join('') : undefined
+}
+
+/** What an object holds, by name; a getter that throws holds nothing. */
+function slotsOf(object: object): Slot[] {
+  if (Array.isArray(object)) return Array.from(object, (value, index): Slot => [index, value])
+  if (object instanceof Map) return [...object].flatMap(([key, value]): Slot[] => [['key', key], ['value', value]])
+  if (object instanceof Set) return Array.from(object, (value): Slot => ['value', value])
+  const names = attempt(() => Reflect.ownKeys(object)) ?? []
+  if (object instanceof Error && !names.includes('message')) names.push('message')
+  return names.map((name) => [name, attempt(() => Reflect.get(object, name))])
+}
+
+class Redaction {
+  readonly #matcher: Matcher
+  readonly #onRedact: RedactOptions['onRedact']
+  // For each object that was reached: what holds it, and the path by which it was reached first.
+  readonly #reached = new Map<object, { readonly holders: object[]; readonly path: string }>()
+  readonly #shown = new Map<object, unknown>()
+  readonly #copies = new Map<object, object>()
+
+  constructor(matcher: Matcher, onRedact: RedactOptions['onRedact']) {
+    this.#matcher = matcher
+    this.#onRedact = onRedact
+  }
+
+  run(value: unknown): unknown {
+    const root = this.#show(value)
+    if (isObject(root)) this.#copyAll(this.#find(root))
+    return this.#replace(value, '')
+  }
+
+  /** What JSON shows of an object, since that is what leaves the process: of a URL, say, its text. */
+  #show(value: unknown): unknown {
+    if (!isObject(value) || value instanceof Error || value instanceof Uint8Array) return value
+    if (!this.#shown.has(value)) {
+      const toJSON = attempt(() => Reflect.get(value, 'toJSON'))
+      this.#shown.set(value, typeof toJSON === 'function' ? attempt(() => toJSON.call(value)) : value)
+    }
+    return this.#shown.get(value)
+  }
+
+  #hasSecret(part: unknown): boolean {
+    return typeof part === 'string' && this.#matcher.ranges(part).length > 0
+  }
+
+  /** All objects that have a secret right in them. */
+  #find(root: object): object[] {
+    const found: object[] = []
+    const open = [root]
+    this.#reached.set(root, { holders: [], path: '' })
+    for (let object = open.pop(); object !== undefined; object = open.pop()) {
+      const bytes = bytesOf(object)
+      let isFound = this.#hasSecret(bytes)
+      for (const [name, value] of bytes === undefined ? slotsOf(object) : []) {
+        const part = this.#show(value)
+        isFound ||= this.#hasSecret(part) || this.#hasSecret(name)
+        if (!isObject(part)) continue
+        const reached = this.#reached.get(part)
+        if (reached) reached.holders.push(object)
+        else {
+          this.#reached.set(part, { holders: [object], path: this.#pathTo(object, name) })
+          open.push(part)
+        }
+      }
+      if (isFound) found.push(object)
+    }
+    return found
+  }
+
+  #pathTo(object: object, name: PropertyKey): string {
+    const path = String(this.#reached.get(object)?.path)
+    const last = typeof name === 'string' ? this.#redact(name) : String(name)
+    return path.length > 200 ? path : `${path}${path && '.'}${last}`
+  }
+
+  /** Copies of these and of all that leads to them; first empty, since they may hold each other. */
+  #copyAll(objects: object[]): void {
+    for (let object = objects.pop(); object !== undefined; object = objects.pop()) {
+      if (this.#copies.has(object)) continue
+      this.#copies.set(object, this.#emptyCopy(object))
+      this.#reached.get(object)?.holders.forEach((holder) => objects.push(holder))
+    }
+    for (const [object, copy] of this.#copies) this.#fill(copy, object)
+  }
+
+  #emptyCopy(object: object): object {
+    if (object instanceof Uint8Array) return Uint8Array.prototype.slice.call(object)
+    if (Array.isArray(object)) return bytesOf(object) === undefined ? [] : [...object]
+    if (object instanceof Map) return new Map()
+    if (object instanceof Set) return new Set()
+    const prototype: object | null = Object.getPrototypeOf(object)
+    if (!(object instanceof Error)) return Object.create(prototype)
+    // The message and the code of a DOMException are where nothing but its constructor can write them.
+    const { DOMException } = globalThis as { DOMException?: new (message: string, name: string) => Error }
+    const isDomException = DOMException !== undefined && object instanceof DOMException
+    if (isDomException) return new DOMException(this.#redact(object.message), object.name)
+    return Object.setPrototypeOf(new Error(), prototype)
+  }
+
+  #fill(copy: object, object: object): void {
+    const bytes = bytesOf(object)
+    if (bytes !== undefined) {
+      for (const { start, end } of this.#matcher.ranges(bytes)) Array.prototype.fill.call(copy, 42, start, end)
+      this.#redact(bytes, this.#reached.get(object)?.path)
+      return
+    }
+    const values = slotsOf(object).map(([name, value]): Slot => [name, this.#replace(value, this.#pathTo(object, name))])
+    if (copy instanceof Set) for (const [, value] of values) copy.add(value)
+    else if (copy instanceof Map) for (let index = 0; index < values.length; index += 2) copy.set(values[index]?.[1], values[index + 1]?.[1])
+    else for (const [name, value] of values) this.#define(copy, object, name, value)
+  }
+
+  #define(copy: object, object: object, name: PropertyKey, value: unknown): void {
+    const known = Reflect.getOwnPropertyDescriptor(object, name)
+    // Not own: the message of a DOMException, which its copy was made with.
+    if (known === undefined) return
+    let key = typeof name === 'string' ? this.#redact(name, this.#reached.get(object)?.path) : name
+    const base = String(key)
+    for (let count = 2; Object.hasOwn(copy, key); count++) key = `${base} ${count}`
+    const isChanged = 'value' in known || value !== attempt(() => Reflect.get(object, name))
+    const { enumerable = true } = known
+    Object.defineProperty(copy, key, isChanged ? { value, enumerable, writable: true, configurable: true } : { ...known, configurable: true })
+  }
+
+  #replace(value: unknown, path: string): unknown {
+    const part = this.#show(value)
+    if (isObject(part)) return this.#copies.get(part) ?? value
+    if (typeof part !== 'string') return value
+    const text = this.#redact(part, path)
+    return text === part ? value : text
+  }
+
+  #redact(text: string, path?: string): string {
+    const ranges = this.#matcher.ranges(text)
+    if (ranges.length === 0) return text
+    let result = ''
+    let from = 0
+    for (const { start, end, secrets } of ranges) {
+      result += text.slice(from, start) + PLACEHOLDER
+      from = end
+      if (path !== undefined) for (const secret of secrets) this.#onRedact?.(secret, path)
+    }
+    result += text.slice(from)
+    // Where the placeholder makes a secret of what stands around it, nothing of the text is kept.
+    return this.#matcher.ranges(result).length > 0 ? PLACEHOLDER : result
+  }
+}

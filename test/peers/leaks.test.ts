@@ -1,0 +1,288 @@
+// Every way in which a tool hands its own secret to the model, tried for real on both SDKs.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { inspect } from 'node:util'
+import { InMemoryTransport as InMemoryV1 } from '@modelcontextprotocol/sdk/inMemory.js'
+import { InMemoryTaskStore } from '@modelcontextprotocol/sdk/experimental/tasks'
+import { Server as ServerV1 } from '@modelcontextprotocol/sdk/server/index.js'
+import { McpServer as McpServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js'
+import { CallToolRequestSchema, CallToolResultSchema, CreateMessageRequestSchema, CreateTaskResultSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js'
+import { InMemoryTransport as InMemoryV2, McpServer as McpServerV2, Server as ServerV2 } from '@modelcontextprotocol/server'
+import { getCredentials, StaticCredential } from 'mcp-credentials'
+import { withCredentials } from 'mcp-credentials/mcp'
+import type { McpOptions, RedactionReport } from 'mcp-credentials/mcp'
+import { z } from 'zod'
+import { clientV1, clientV2, inMemory, peerOf } from './wirings.js'
+import type { AnyV1, AnyV2, Peer } from './wirings.js'
+
+// Of at most 50 bytes, of which a Buffer prints no more.
+const TOKEN = `FAKE+tok/en"q\\b&<l>'%$&-0123456789abcdef`
+const PASSWORD = `FAKE-pässwörd-\u{1f511}"\\/&<'%$&-9876543210`
+const source = () => new StaticCredential({ token: TOKEN, password: PASSWORD, baseUrl: 'https://api.example/KEEP' })
+
+const json = (text: string) => JSON.stringify(text).slice(1, -1)
+
+/** Which piece of a secret is found in what was received, however it was rendered. */
+function findLeak(received: string): string | undefined {
+  for (const secret of [TOKEN, PASSWORD]) {
+    const bytes = Buffer.from(secret)
+    const forms = [
+      secret, json(secret), json(json(secret)), json(json(json(secret))), json(json(json(json(secret)))),
+      encodeURIComponent(secret), new URLSearchParams({ s: secret }).toString().slice(2), new URL(`http://h/?${secret}`).search.slice(1),
+      ...[0, 1, 2].map((before) => Buffer.concat([Buffer.alloc(before), bytes]).toString('base64').slice(before === 0 ? 0 : before + 1, -4)),
+      bytes.toString('hex'), bytes.toString('hex').replace(/..(?=.)/g, '$& '), [...bytes].join(','),
+    ]
+    for (const form of forms) {
+      if (received.includes(form)) return form
+    }
+    // And no eight characters in a row.
+    for (const text of [secret, json(secret)]) {
+      for (let start = 0; start + 8 <= text.length; start++) if (received.includes(text.slice(start, start + 8))) return text.slice(start, start + 8)
+    }
+  }
+  return undefined
+}
+
+/** What the tools use of a context and a server, of either SDK. */
+interface Surroundings {
+  log(data: unknown): Promise<unknown>
+  serverLog(data: unknown): Promise<unknown>
+  progress(message: string): Promise<unknown>
+  sample(text: string): Promise<unknown>
+  elicit(message: string): Promise<unknown>
+}
+
+const text = (value: string) => ({ content: [{ type: 'text', text: value }] })
+const secret = () => getCredentials('static').field('token')
+const password = () => getCredentials('static').field('password')
+
+type Leak = (around: Surroundings) => unknown
+
+const leaks: Record<string, Leak> = {
+  'an exception': () => { throw new Error(`KEEP ${secret()}`) },
+  'an exception with data': () => { throw Object.assign(new Error('KEEP'), { data: { authorization: secret() } }) },
+  'a thrown string': () => { throw `KEEP ${secret()}` },
+  'a bad header': () => { new Headers({ authorization: `KEEP ${secret()}\nX: y` }) },
+  'an error with the URL': () => { throw new TypeError(`KEEP fetch failed: ${new URL(`http://upstream.example/?key=${secret()}&p=${password()}`)}`) },
+  'an echo of the request': () => text(JSON.stringify({ keep: 'KEEP', headers: { authorization: `Bearer ${secret()}`, password: password() } })),
+  'the environment': () => { process.env['LEAKED'] = secret(); try { return text(`KEEP ${JSON.stringify(process.env)}`) } finally { delete process.env['LEAKED'] } },
+  ...Object.fromEntries([0, 1, 2, 3, 4, 5].map((length): [string, Leak] => [
+    `a Basic header with a user name of ${length}`,
+    () => text(`KEEP Basic ${Buffer.from(`${'u'.repeat(length)}:${secret()}`).toString('base64')}`),
+  ])),
+  'a query string': () => text(`KEEP ${new URLSearchParams({ secret: secret(), password: password() })}`),
+  'a dump of a Buffer': () => text(`KEEP ${inspect(Buffer.from(secret()))}`),
+  'a Buffer in JSON': () => text(`KEEP ${JSON.stringify(Buffer.from(secret()))}`),
+  'JSON in JSON in JSON': () => text(`KEEP ${JSON.stringify(JSON.stringify(JSON.stringify({ secret: secret(), password: password() })))}`),
+  'structured content': () => ({ ...text('KEEP'), structuredContent: { token: secret() } }),
+  'a list of bytes in structured content': () => ({ ...text('KEEP'), structuredContent: { data: [...Buffer.from(secret())] } }),
+  'a resource link': () => ({ content: [{ type: 'resource_link', name: 'KEEP', uri: `https://upstream.example/${encodeURIComponent(secret())}` }] }),
+  'an embedded resource': () => ({ content: [{ type: 'resource', resource: { uri: 'test://KEEP', text: secret() } }] }),
+  'an image': () => ({ content: [{ type: 'image', mimeType: 'image/KEEP', data: Buffer.from(`GIF ${secret()}`).toString('base64') }] }),
+  'a property name': () => ({ ...text('KEEP'), _meta: { [secret()]: 1 } }),
+  'a log message of the context': async ({ log }) => { await log({ keep: 'KEEP', secret: secret() }); return text('done') },
+  'a log message of the server': async ({ serverLog }) => { await serverLog(`KEEP ${password()}`); return text('done') },
+  'a log message after the call': ({ serverLog }) => { const late = secret(); setTimeout(() => void serverLog(`KEEP ${late}`), 20); return text('done') },
+  'a progress message': async ({ progress }) => { await progress(`KEEP ${secret()}`); return text('done') },
+  'a sampling request': async ({ sample }) => { await sample(`KEEP ${secret()}`); return text('done') },
+  'an elicitation': async ({ elicit }) => { await elicit(`KEEP ${secret()}`); return text('done') },
+}
+
+const INFO = { name: 'leaks', version: '1.0.0' }
+const CAPABILITIES = { logging: {}, tools: {} }
+const requestedSchema = { type: 'object' as const, properties: {} }
+const messagesOf = (value: string) => ({ messages: [{ role: 'user' as const, content: { type: 'text' as const, text: value } }], maxTokens: 1 })
+
+type Extra = { _meta?: { progressToken?: string | number }; sendNotification(message: unknown): Promise<void> }
+type Ctx = { mcpReq: { _meta?: { progressToken?: string | number }; notify(message: unknown): Promise<void>; log(level: string, data: unknown): Promise<void>; requestSampling(params: unknown): Promise<unknown>; elicitInput(params: unknown): Promise<unknown> } }
+
+const aroundV1 = (server: ServerV1, { _meta, sendNotification }: Extra): Surroundings => ({
+  log: (data) => sendNotification({ method: 'notifications/message', params: { level: 'info', data } }),
+  serverLog: (data) => server.sendLoggingMessage({ level: 'info', data }),
+  progress: (message) => sendNotification({ method: 'notifications/progress', params: { progressToken: _meta?.progressToken, progress: 1, message } }),
+  sample: (value) => server.createMessage(messagesOf(value)),
+  elicit: (message) => server.elicitInput({ message, requestedSchema }),
+})
+
+const aroundV2 = (server: ServerV2, { mcpReq }: Ctx): Surroundings => ({
+  log: (data) => mcpReq.log('info', data),
+  serverLog: (data) => server.sendLoggingMessage({ level: 'info', data }),
+  progress: (message) => mcpReq.notify({ method: 'notifications/progress', params: { progressToken: mcpReq._meta?.progressToken, progress: 1, message } }),
+  sample: (value) => mcpReq.requestSampling(messagesOf(value)),
+  elicit: (message) => mcpReq.elicitInput({ message, requestedSchema }),
+})
+
+const makers: Record<string, (options: McpOptions) => AnyV1 | AnyV2> = {
+  'v1 McpServer': (options) => {
+    const server = withCredentials(new McpServerV1(INFO, { capabilities: CAPABILITIES }), source, options)
+    for (const [name, leak] of Object.entries(leaks)) {
+      const outputSchema = name === 'structured content' ? { outputSchema: { token: z.string() } } : {}
+      server.registerTool(name, outputSchema, ((extra: Extra) => leak(aroundV1(server.server, extra))) as never)
+    }
+    return server
+  },
+  'v1 Server': (options) => {
+    const server = withCredentials(new ServerV1(INFO, { capabilities: CAPABILITIES }), source, options)
+    server.setRequestHandler(CallToolRequestSchema, (({ params }: { params: { name: string } }, extra: Extra) => leaks[params.name]?.(aroundV1(server, extra))) as never)
+    return server
+  },
+  'v2 McpServer': (options) => {
+    const server = withCredentials(new McpServerV2(INFO, { capabilities: CAPABILITIES }), source, options)
+    for (const [name, leak] of Object.entries(leaks)) {
+      const outputSchema = name === 'structured content' ? { outputSchema: z.object({ token: z.string() }) } : {}
+      server.registerTool(name, outputSchema, ((ctx: Ctx) => leak(aroundV2(server.server, ctx))) as never)
+    }
+    return server
+  },
+  'v2 Server': (options) => {
+    const server = withCredentials(new ServerV2(INFO, { capabilities: CAPABILITIES }), source, options)
+    server.setRequestHandler('tools/call', ((request: { params: { name: string } }, ctx: Ctx) => leaks[request.params.name]?.(aroundV2(server, ctx))) as never)
+    return server
+  },
+}
+
+/** A client that answers what it is asked, and the text of all that it received. */
+async function connect(server: AnyV1 | AnyV2): Promise<{ peer: Peer; received: () => string }> {
+  const messages: unknown[] = []
+  const record = <T extends { onmessage?: unknown }>(transport: T): T => {
+    const { onmessage } = transport as { onmessage?: (message: unknown, ...rest: unknown[]) => void }
+    Object.assign(transport, { onmessage: (message: unknown, ...rest: unknown[]) => { messages.push(message); onmessage?.(message, ...rest) } })
+    return transport
+  }
+  const sampled = { model: 'none', role: 'assistant' as const, content: { type: 'text' as const, text: 'ok' } }
+  const capabilities = { sampling: {}, elicitation: { form: {} } }
+  const received = () => JSON.stringify(messages)
+  if (server instanceof McpServerV1 || server instanceof ServerV1) {
+    const [near, far] = InMemoryV1.createLinkedPair()
+    const client = clientV1(capabilities)
+    client.setRequestHandler(CreateMessageRequestSchema, async () => sampled)
+    client.setRequestHandler(ElicitRequestSchema, async () => ({ action: 'decline' as const }))
+    await Promise.all([server.connect(far), client.connect(near)])
+    record(near)
+    return { peer: peerOf(client), received }
+  }
+  const [near, far] = InMemoryV2.createLinkedPair()
+  const client = clientV2('of 2025', capabilities)
+  client.setRequestHandler('sampling/createMessage', async () => sampled)
+  client.setRequestHandler('elicitation/create', async () => ({ action: 'decline' as const }))
+  await Promise.all([server.connect(far), client.connect(near)])
+  record(near)
+  return { peer: peerOf(client), received }
+}
+
+async function receivedOf(server: AnyV1 | AnyV2, tool: string): Promise<string> {
+  const { peer, received } = await connect(server)
+  const params = { name: tool, arguments: {}, _meta: { progressToken: 7 } }
+  await (peer.client as ReturnType<typeof clientV2>).callTool(params).catch((error: unknown) => error)
+  await sleep(tool.includes('after the call') ? 40 : 0)
+  await peer.close()
+  return received()
+}
+
+for (const [kind, make] of Object.entries(makers)) {
+  describe(`${kind}: nothing of a secret reaches the client`, () => {
+    for (const tool of Object.keys(leaks)) {
+      // The high-level servers drop the data of an exception, the low-level ones what is no Error.
+      if (tool === (kind.endsWith('McpServer') ? 'an exception with data' : 'a thrown string')) continue
+      test(tool, async () => {
+        const reports: RedactionReport[] = []
+        const received = await receivedOf(make({ onRedact: (report) => { reports.push(report); throw new Error(TOKEN) } }), tool)
+        assert.equal(findLeak(received), undefined)
+        if (/structured/.test(tool)) assert.match(received, /"isError":true/)
+        if (/structured|an image/.test(tool)) assert.match(received, /withheld, because it held a secret \(field \\"token\\"\)/)
+        else assert.match(received, /KEEP/)
+        assert(reports.length > 0)
+        assert.equal(findLeak(JSON.stringify(reports)), undefined)
+        for (const { found } of reports) assert.match(String(found[0]?.secret), /^field "(token|password)"$/)
+        // A message that names no request may be any tool's.
+        if (!/of the server|after the call|sampling|elicitation/.test(tool)) assert.equal(reports[0]?.tool, tool)
+      })
+
+      test(`${tool}: with redact: false the search finds it`, async () => {
+        const reports: RedactionReport[] = []
+        const received = await receivedOf(make({ redact: false, onRedact: (report) => reports.push(report) }), tool)
+        assert(findLeak(received), received)
+        assert.deepEqual(reports, [])
+      })
+    }
+  })
+}
+
+describe('options.redact', () => {
+  test('except leaves fields that are no secrets', async () => {
+    const tell = (options: McpOptions) => {
+      const server = withCredentials(new McpServerV2(INFO), source, options)
+      server.registerTool('tell', {}, () => ({ content: [{ type: 'text', text: `${getCredentials('static').field('baseUrl')} ${secret()}` }] }))
+      return server
+    }
+    const textOf = async (options: McpOptions) => {
+      const peer = await inMemory(tell(options))
+      const result = await peer.call('tell')
+      await peer.close()
+      return result.content?.[0]?.text
+    }
+    assert.equal(await textOf({}), '[redacted] [redacted]')
+    assert.equal(await textOf({ redact: { except: ['baseUrl'] } }), 'https://api.example/KEEP [redacted]')
+  })
+
+  test('a server that was connected before it was given its credentials', async () => {
+    const server = new ServerV2(INFO, { capabilities: CAPABILITIES })
+    const [near, far] = InMemoryV2.createLinkedPair()
+    await server.connect(far)
+    withCredentials(server, source)
+    withCredentials(new ServerV2(INFO), source)
+    server.setRequestHandler('tools/call', (async () => { await server.sendLoggingMessage({ level: 'info', data: secret() }); return text('done') }) as never)
+    const client = clientV2('of 2025')
+    await client.connect(near)
+    const messages: unknown[] = []
+    const { onmessage } = near
+    near.onmessage = (message) => { messages.push(message); onmessage?.(message) }
+    await client.callTool({ name: 'any' })
+    await client.close()
+    assert.match(JSON.stringify(messages), /redacted/)
+    assert.equal(findLeak(JSON.stringify(messages)), undefined)
+  })
+
+  test('what is not a result object passes', async () => {
+    const server = withCredentials(new ServerV2(INFO, { capabilities: CAPABILITIES }), source)
+    server.setRequestHandler('tools/call', (async () => undefined) as never)
+    const peer = await inMemory(server)
+    await assert.rejects(peer.call('any'))
+    await peer.close()
+  })
+})
+
+describe('v1 task results', () => {
+  for (const [name, result] of [
+    ['in the content', () => text(`KEEP ${secret()}`)],
+    ['in structured content', () => ({ ...text('KEEP'), structuredContent: { token: secret() } })],
+  ] as const) {
+    for (const redact of [undefined, false] as const) {
+      test(`${name}${redact === false ? ': with redact: false the search finds it' : ''}`, async () => {
+        const taskStore = new InMemoryTaskStore()
+        const server = withCredentials(new McpServerV1(INFO, { taskStore, capabilities: { tasks: { requests: { tools: { call: {} } } } } }), source, { ...(redact === false && { redact }) })
+        server.experimental.tasks.registerToolTask('task', { inputSchema: {}, execution: { taskSupport: 'required' } }, {
+          async createTask(_args, { taskStore }) {
+            const task = await taskStore.createTask({ ttl: 60_000 })
+            const late = result()
+            setTimeout(() => void taskStore.storeTaskResult(task.taskId, 'completed', late as never), 10)
+            return { task }
+          },
+          getTask: (_args, { taskId, taskStore }) => taskStore.getTask(taskId),
+          getTaskResult: async (_args, { taskId, taskStore }) => (await taskStore.getTaskResult(taskId)) as never,
+        })
+        const peer = await inMemory(server)
+        const client = peer.client as ReturnType<typeof clientV1>
+        const { task } = await client.request({ method: 'tools/call', params: { name: 'task', arguments: {}, task: { ttl: 60_000 } } }, CreateTaskResultSchema)
+        await sleep(30)
+        const stored = await client.request({ method: 'tasks/result', params: { taskId: task.taskId } }, CallToolResultSchema)
+        await peer.close()
+        taskStore.cleanup()
+        const leak = findLeak(JSON.stringify(stored))
+        if (redact === false) assert(leak)
+        else assert.equal(leak, undefined)
+      })
+    }
+  }
+})

@@ -1,0 +1,272 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { format, inspect } from 'node:util'
+import { OAuthCredential, redactSecrets, runWithCredentials, StaticCredential } from 'mcp-credentials'
+import { fakeSecret, findLeak } from './helper.ts'
+import { randomNumbers } from './interleaving.ts'
+
+const plain = fakeSecret('redact')
+const special = `FAKE "q\\b/s+a&l<t>'p%$&é\u{1f511} !~*()`
+const credential = new StaticCredential({ plain, special, other: 'FAKE-other-0123456789', short: 'prod', port: '5432' })
+
+const json = (text: string) => JSON.stringify(text).slice(1, -1)
+const base64 = (text: string) => btoa(String.fromCharCode(...new TextEncoder().encode(text)))
+const bytesOf = (text: string) => [...new TextEncoder().encode(text)]
+const hexOf = (text: string) => bytesOf(text).map((byte) => byte.toString(16).padStart(2, '0'))
+const ascii = (text: string) => text.replace(/[\x7f-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
+describe('a secret is found', () => {
+  const renderings: [name: string, render: (secret: string) => string][] = [
+    ['as it is', (secret) => secret],
+    ['in JSON', json],
+    ['in JSON in JSON', (secret) => json(json(secret))],
+    ['in JSON in JSON in JSON', (secret) => json(json(json(secret)))],
+    ['in JSON with escaped slashes', (secret) => json(secret).replace(/\//g, '\\/')],
+    ['in ASCII JSON', (secret) => ascii(json(secret))],
+    ['in ASCII JSON, in upper case', (secret) => ascii(json(secret)).replace(/\\u(....)/g, (_, hex: string) => `\\u${hex.toUpperCase()}`)],
+    ['in ASCII JSON with escaped slashes, in JSON', (secret) => json(ascii(json(secret)).replace(/\//g, '\\/'))],
+    ['in JSON that is safe in HTML', (secret) => json(secret).replace(/[<>&']/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`)],
+    ['as a component of a URL', encodeURIComponent],
+    ['as a component in lower case', (secret) => encodeURIComponent(secret).replace(/%../g, (escape) => escape.toLowerCase())],
+    ['in a form', (secret) => new URLSearchParams({ key: secret }).toString().slice(4)],
+    ['in the query of a URL', (secret) => new URL(`http://upstream.example/?key=${secret.replace(/#/g, '')}`).href],
+    ['in HTML', (secret) => secret.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;').replace(/'/g, '&#39;')],
+    ['in XML', (secret) => secret.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;').replace(/'/g, '&apos;')],
+    ['in base64', base64],
+    ['in base64url', (secret) => base64(secret).replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '')],
+    ...[0, 1, 2, 3, 4, 5].map((length): [string, (secret: string) => string] => [`in a Basic header behind a user name of ${length}`, (secret) => `Basic ${base64(`${'u'.repeat(length)}:${secret}`)}`]),
+    ['in hex', (secret) => hexOf(secret).join('')],
+    ['in upper case hex', (secret) => hexOf(secret).join('').toUpperCase()],
+    ['in a dump of bytes', (secret) => `<Buffer ${hexOf(secret).join(' ')}>`],
+    ['in a list of bytes', (secret) => JSON.stringify(bytesOf(secret))],
+    ['in a list of bytes with spaces', (secret) => `[${bytesOf(secret).join(', ')}]`],
+    ['as UTF-8 that was read as Latin-1', (secret) => String.fromCharCode(...bytesOf(secret))],
+  ]
+  for (const [name, render] of renderings) {
+    test(`${name}, and the rest of the text stays`, () => {
+      for (const secret of [plain, special]) {
+        const rendered = render(secret)
+        const text = `before ${rendered} after ${rendered}`
+        const clean = redactSecrets(text, credential)
+        assert.match(clean, /^before .*\[redacted\].* after .*\[redacted\]/)
+        assert.equal(findLeak([clean], secret), undefined)
+        assert.equal(findLeak([clean], rendered.slice(-30, -2)), undefined)
+      }
+    })
+  }
+
+  test('line by line', () => {
+    const key = ['-----BEGIN FAKE KEY-----', 'MIIFAKEFAKEFAKE1', '  MIIFAKEFAKEFAKE2', 'end', '-----END FAKE KEY-----'].join('\r\n')
+    const pem = new StaticCredential({ key })
+    assert.equal(redactSecrets('a MIIFAKEFAKEFAKE2 b', pem), 'a [redacted] b')
+    assert.equal(redactSecrets(`a ${key} b`, pem), 'a [redacted] b')
+    assert.equal(redactSecrets('the end', pem), 'the end')
+  })
+
+  test('in OAuth credentials: the tokens and the client secret, and nothing else', () => {
+    const [accessToken, refreshToken, clientSecret] = [fakeSecret('a'), fakeSecret('r'), fakeSecret('c')]
+    const oauth = new OAuthCredential({ accessToken, refreshToken, clientSecret, clientId: 'client-id-1', tokenUri: 'https://auth.example', scopes: ['read:user'] })
+    const text = `${accessToken} ${refreshToken} ${clientSecret} client-id-1 https://auth.example read:user`
+    assert.equal(redactSecrets(text, oauth), '[redacted] [redacted] [redacted] client-id-1 https://auth.example read:user')
+  })
+})
+
+describe('nothing else is touched', () => {
+  test('what has no secret comes back as the same reference', () => {
+    class Custom { #secret = 1; value = this.#secret }
+    const values = [
+      'a text', '', 7, null, undefined, true, 1n, Symbol('s'), () => 1, [], {}, [1, [2]], { a: { b: 'c' } }, new Map([['a', 1]]), new Set(['a']),
+      new Error('an error'), new DOMException('gone', 'AbortError'), new Uint8Array(20), new Date(0), new URL('http://upstream.example'), new Custom(),
+      new Proxy({}, { ownKeys() { throw new Error('no keys') } }), Object.create(null), new Headers({ a: 'b' }),
+    ]
+    for (const value of values) assert.equal(redactSecrets(value, credential), value)
+    assert.equal(redactSecrets(values, credential), values)
+  })
+
+  test('a text in another script', () => {
+    const oauth = new OAuthCredential({ accessToken: fakeSecret('script') })
+    assert.equal(redactSecrets('длинное предложение без единого секрета', oauth), 'длинное предложение без единого секрета')
+    assert.equal(redactSecrets(`токен ${oauth.accessToken}`, oauth), 'токен [redacted]')
+  })
+
+  test('short values, and fields that are named as no secrets', () => {
+    const text = `prod 5432 ${plain} FAKE-other-0123456789`
+    assert.equal(redactSecrets(text, credential), 'prod 5432 [redacted] [redacted]')
+    assert.equal(redactSecrets(text, credential, { except: ['other'] }), 'prod 5432 [redacted] FAKE-other-0123456789')
+    assert.equal(redactSecrets(text, credential, { except: ['other', 'plain', 'special'] }), text)
+    assert.equal(redactSecrets(text, new StaticCredential({ short: 'prod' })), text)
+  })
+
+  test('the parts of a copy that have no secret', () => {
+    const kept = { deep: ['kept'] }
+    const value = { kept, leak: plain }
+    const clean = redactSecrets(value, credential)
+    assert.deepEqual(clean, { kept, leak: '[redacted]' })
+    assert.equal(clean.kept, kept)
+    assert.equal(value.leak, plain)
+  })
+})
+
+describe('objects come out as usable as they went in', () => {
+  test('property names, numbered where they would collide', () => {
+    const clean = redactSecrets({ [plain]: 1, [`${special}`]: 2, '[redacted]': 3, a: 4 }, credential)
+    assert.deepEqual(Object.values(clean), [1, 2, 3, 4])
+    assert.deepEqual(Object.keys(clean).sort(), ['[redacted]', '[redacted] 2', '[redacted] 3', 'a'])
+  })
+
+  test('arrays, maps, sets, symbol keys and prototypes', () => {
+    class Custom { leak: string; constructor(leak: string) { this.leak = leak } get twice() { return this.leak + this.leak } }
+    const symbol = Symbol('hint')
+    const value = { list: [plain, null, 1], map: new Map<unknown, unknown>([[plain, { leak: plain }]]), set: new Set([plain, 'kept']), custom: new Custom(plain), [symbol]: { leak: plain } }
+    const clean = redactSecrets(value, credential)
+    assert.deepEqual(clean.list, ['[redacted]', null, 1])
+    assert.deepEqual([...clean.map], [['[redacted]', { leak: '[redacted]' }]])
+    assert.deepEqual([...clean.set], ['[redacted]', 'kept'])
+    assert(clean.custom instanceof Custom)
+    assert.equal(clean.custom.twice, '[redacted][redacted]')
+    assert.equal(clean[symbol].leak, '[redacted]')
+    const bare = Object.assign(Object.create(null), { leak: plain, ['__proto__']: 1 })
+    assert.equal(Object.getPrototypeOf(redactSecrets(bare, credential)), null)
+  })
+
+  test('an error becomes a new one of the same class, name and code', () => {
+    class UpstreamError extends TypeError { override name = 'UpstreamError'; code = 'E_UPSTREAM' }
+    const error = Object.assign(new UpstreamError(`failed with ${plain}`, { cause: new Error(plain) }), { config: { headers: { authorization: `Bearer ${plain}` } } })
+    const clean = redactSecrets(error, credential)
+    assert(clean instanceof UpstreamError)
+    assert.notEqual(clean, error)
+    assert.deepEqual([clean.name, clean.code, clean.message], ['UpstreamError', 'E_UPSTREAM', 'failed with [redacted]'])
+    assert.deepEqual(clean.config, { headers: { authorization: 'Bearer [redacted]' } })
+    assert.match(String(clean.stack), /failed with \[redacted\][^]*redact\.test/)
+    assert.equal(findLeak([inspect(clean, { showHidden: true, depth: 9 }), format('%o', clean)], plain), undefined)
+    assert.equal(error.message, `failed with ${plain}`)
+    const aggregate = redactSecrets(new AggregateError([new Error(plain)], 'several'), credential)
+    assert.equal((aggregate.errors[0] as Error).message, '[redacted]')
+  })
+
+  test('a DOMException keeps its name and code', () => {
+    const clean = redactSecrets(new DOMException(`aborted ${plain}`, 'AbortError'), credential)
+    assert(clean instanceof DOMException)
+    assert.deepEqual([clean.name, clean.code, clean.message], ['AbortError', 20, 'aborted [redacted]'])
+    assert.equal(findLeak([inspect(clean, { showHidden: true })], plain), undefined)
+  })
+
+  test('bytes, whose length stays', () => {
+    const bytes = new TextEncoder().encode(`a ${special} b`)
+    const clean = redactSecrets({ bytes, list: [...bytes] }, credential)
+    assert(clean.bytes instanceof Uint8Array)
+    assert.match(new TextDecoder().decode(clean.bytes), /^a \*+ b$/)
+    assert.equal(clean.bytes.length, bytes.length)
+    assert.deepEqual([...clean.bytes], clean.list)
+    assert.match(new TextDecoder().decode(bytes), /FAKE/)
+  })
+
+  test('what JSON would show of an object is searched too', () => {
+    const url = new URL(`http://upstream.example/?key=${plain}`)
+    assert.equal(redactSecrets({ url }, credential).url as unknown, 'http://upstream.example/?key=[redacted]')
+    const custom = { toJSON: () => ({ leak: plain }) }
+    assert.deepEqual(redactSecrets([custom], credential) as unknown[], [{ leak: '[redacted]' }])
+    assert.equal(redactSecrets(url, credential) as unknown, 'http://upstream.example/?key=[redacted]')
+    const hostile = { leak: plain, toJSON() { throw new Error('no JSON') } }
+    assert.doesNotThrow(() => redactSecrets(hostile, credential))
+    assert.equal(redactSecrets(credential, credential), credential)
+  })
+
+  test('getters are read, and survived when they throw', () => {
+    const value = { get leak() { return plain }, get broken(): string { throw new Error('broken') }, get kept() { return 'kept' } }
+    const clean = redactSecrets(value, credential)
+    assert.equal(clean.leak, '[redacted]')
+    assert.equal(clean.kept, 'kept')
+    assert.throws(() => clean.broken, /broken/)
+    assert.equal(typeof Object.getOwnPropertyDescriptor(clean, 'kept')?.get, 'function')
+  })
+
+  test('cycles end, and lead to the copies', () => {
+    const value: Record<string, unknown> = { leak: plain }
+    value['self'] = [value, { value }]
+    const clean = redactSecrets(value, credential) as { leak: string; self: [unknown, { value: unknown }] }
+    assert.equal(clean.leak, '[redacted]')
+    assert.equal(clean.self[0], clean)
+    assert.equal(clean.self[1].value, clean)
+  })
+})
+
+describe('onRedact', () => {
+  test('is told which secret and where, never a value', () => {
+    const told: string[] = []
+    const onRedact = (secret: string, where: string) => told.push(`${secret} at ${where}`)
+    redactSecrets({ content: [{ text: `${plain} and ${special}` }], [plain]: { a: special }, bytes: new TextEncoder().encode(plain) }, credential, { onRedact })
+    assert.deepEqual(told.sort(), [
+      'field "plain" at ', 'field "plain" at bytes', 'field "plain" at content.0.text', 'field "special" at [redacted].a', 'field "special" at content.0.text',
+    ])
+    assert.equal(findLeak(told, plain), undefined)
+  })
+})
+
+describe('without a credential', () => {
+  test('it takes the current scope, ended or not, and outside of any does nothing', async () => {
+    assert.equal(redactSecrets(plain), plain)
+    let later: Promise<string> | undefined
+    runWithCredentials(credential, () => {
+      assert.equal(redactSecrets(`a ${plain}`), 'a [redacted]')
+      later = new Promise((resolve) => setTimeout(() => resolve(redactSecrets(`b ${plain}`)), 1))
+    })
+    assert.equal(await later, 'b [redacted]')
+  })
+})
+
+describe('properties', () => {
+  const random = randomNumbers(7)
+  const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T
+  const word = (length: number, alphabet: string) => Array.from({ length }, () => pick([...alphabet])).join('')
+
+  test('secrets at every offset, overlapping, adjacent and nested: each of their characters is covered', () => {
+    for (let round = 0; round < 3000; round++) {
+      const alphabet = pick(['a', 'ab', 'aab', 'abcdefgh', 'a]d[re', '\\"/'])
+      const secrets = Array.from({ length: 1 + Math.floor(random() * 3) }, () => word(8 + Math.floor(random() * 12), alphabet))
+      const nested = secrets[0]?.slice(1, 10) ?? ''
+      const holder = new StaticCredential(Object.fromEntries([...secrets, nested].map((secret, index) => [`f${index}`, secret])))
+      const text = Array.from({ length: 6 }, () => pick([...secrets, nested, word(Math.floor(random() * 9), alphabet), ' '])).join('')
+      const clean = redactSecrets(text, holder)
+      for (const secret of [...secrets, nested]) if (secret.length >= 8) assert(!clean.includes(secret), JSON.stringify({ text, clean, secret }))
+      if (![...secrets, nested].some((secret) => secret.length >= 8 && text.includes(secret))) assert.equal(clean.replaceAll('[redacted]', '').length <= text.length, true)
+    }
+  })
+
+  test('every offset in a long text', () => {
+    for (let offset = 0; offset < 200; offset++) {
+      const text = `${'.'.repeat(offset)}${plain}${'.'.repeat(200 - offset)}`
+      assert.equal(redactSecrets(text, credential), `${'.'.repeat(offset)}[redacted]${'.'.repeat(200 - offset)}`)
+    }
+  })
+
+  test('the placeholder never creates a secret', () => {
+    const tricky = new StaticCredential({ a: 'SECRETXX', b: 'x[redacted]y', c: 'd]rest-of-it' })
+    assert.equal(redactSecrets('xSECRETXXy', tricky), '[redacted]')
+    for (const text of ['xSECRETXXy', 'SECRETXXrest-of-it', 'aSECRETXXSECRETXXrest-of-it', '[redacted]rest-of-it']) {
+      const clean = redactSecrets(text, tricky)
+      for (const secret of ['SECRETXX', 'x[redacted]y', 'd]rest-of-it']) assert(!clean.includes(secret))
+    }
+    assert.equal(redactSecrets('a [redacted] b', new StaticCredential({ a: 'redacted' })), 'a [redacted] b')
+  })
+})
+
+describe('size', () => {
+  test('100,000 levels of nesting', () => {
+    let deep: unknown = plain
+    for (let level = 0; level < 100_000; level++) deep = level % 2 ? [deep] : { deep }
+    let clean = redactSecrets(deep, credential)
+    for (let level = 0; level < 100_000; level++) clean = Object.values(clean as object)[0]
+    assert.equal(clean, '[redacted]')
+  })
+
+  test('10 MB of text, and 100 fields of 4 KB', () => {
+    const filler = 'lorem ipsum dolor '.repeat(600_000)
+    assert.equal(redactSecrets(`${filler}${plain}`, credential), `${filler}[redacted]`)
+    const random = randomNumbers(11)
+    const field = () => Array.from({ length: 4096 }, () => String.fromCharCode(97 + Math.floor(random() * 26))).join('')
+    const many = new StaticCredential(Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`f${index}`, field()])))
+    assert.equal(redactSecrets(`a ${many.field('f99')} b`, many), 'a [redacted] b')
+    assert.equal(redactSecrets(filler, many), filler)
+  })
+})
