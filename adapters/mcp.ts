@@ -114,13 +114,8 @@ export function withCredentials<S extends McpServerLike>(server: S, source: Cred
     const scrubbed = own.taskStore ? { ...own, taskStore: scrubTaskStore(own.taskStore, redact) } : own
     const id = mcpReq ? mcpReq.id : context.requestId
     tools.set(id, tool)
-    try {
-      return scrubResult(await runWithCredentials(credential, () => run(scrubbed)), redact)
-    } catch (error) {
-      throw redact(error).value
-    } finally {
-      tools.delete(id)
-    }
+    const outcome = (async () => scrubResult(await runWithCredentials(credential, () => run(scrubbed)), redact))()
+    return outcome.catch((error: unknown) => { throw redact(error).value }).finally(() => tools.delete(id))
   }
 
   function clean<T>(value: T, tool: string | undefined, credential?: ResolvedCredential): Cleaned<T> {
@@ -134,8 +129,6 @@ export function withCredentials<S extends McpServerLike>(server: S, source: Cred
 
   /** All that a tool sends while it runs, and after, passes here in the scope of its call; results do not. */
   function scrubMessages(transport: Transport): void {
-    if (scrubbed.has(transport)) return
-    scrubbed.add(transport)
     const send = transport.send
     transport.send = (message, ...rest) => send.call(transport, clean(message, tools.get(rest[0]?.relatedRequestId)).value, ...rest)
   }
@@ -228,8 +221,6 @@ interface Cleaned<T> {
 }
 
 type Redact = <T>(value: T) => Cleaned<T>
-
-const scrubbed = new WeakSet<Transport>()
 
 type Block = { readonly data?: unknown; readonly resource?: { readonly blob?: unknown } }
 type ToolResult = { readonly structuredContent?: unknown; readonly content?: readonly Block[] }

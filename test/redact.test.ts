@@ -83,6 +83,12 @@ describe('nothing else is touched', () => {
     assert.equal(redactSecrets(values, credential), values)
   })
 
+  test('a long text, without looking for long words first', () => {
+    const oauth = new OAuthCredential({ accessToken: fakeSecret('long') })
+    const long = 'a b '.repeat(10_000)
+    assert.equal(redactSecrets(long, oauth), long)
+  })
+
   test('a text in another script', () => {
     const oauth = new OAuthCredential({ accessToken: fakeSecret('script') })
     assert.equal(redactSecrets('длинное предложение без единого секрета', oauth), 'длинное предложение без единого секрета')
