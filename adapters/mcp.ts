@@ -229,15 +229,17 @@ type ToolResult = { readonly structuredContent?: unknown; readonly content?: rea
 function scrubResult(result: unknown, redact: Redact): unknown {
   if (typeof result !== 'object' || result === null) return redact(result).value
   const { structuredContent, content }: ToolResult = result
-  const [found] = redact(structuredContent).found
+  const [found] = structuredContent === undefined ? [] : redact(structuredContent).found
   if (found) return { content: [withheld('structured result', found.secret)], isError: true }
-  if (!Array.isArray(content)) return redact(result).value
+  if (!Array.isArray(content) || !content.some(base64Of)) return redact(result).value
   const blocks = content.map((block: Block) => {
-    const [found] = redact([block?.data, block?.resource?.blob]).found
+    const [found] = redact(base64Of(block)).found
     return found ? withheld('content', found.secret) : block
   })
-  return redact(blocks.some((block, index) => block !== content[index]) ? { ...result, content: blocks } : result).value
+  return redact({ ...result, content: blocks }).value
 }
+
+const base64Of = (block: Block) => block?.data ?? block?.resource?.blob
 
 function withheld(what: string, secret: string): object {
   return { type: 'text', text: `The ${what} of the tool was withheld, because it held a secret (${secret}).` }

@@ -43,69 +43,90 @@ const CLASSES = Uint8Array.from({ length: 128 }, (_, code) => {
   return (/[\w.~+/=%\\-]/.test(character) ? WORD : 0) | (/[\da-f,\s]/i.test(character) ? DUMP : 0)
 })
 
+function isOf(kind: number, text: string, index: number): boolean {
+  const code = text.charCodeAt(index)
+  return code < 128 && (Number(CLASSES[code]) & kind) !== 0
+}
+
+/** Whether there are so many characters of a kind in a row. Such a run has one at a multiple of its length. */
+function hasRun(text: string, length: number, kind: number): boolean {
+  for (let middle = length; middle < text.length + length; middle += length) {
+    let start = middle
+    while (start > 0 && middle - start < length && isOf(kind, text, start - 1)) start -= 1
+    let end = middle
+    while (end < text.length && end - start < length && isOf(kind, text, end)) end += 1
+    if (end - start >= length) return true
+  }
+  return false
+}
+
+interface Index {
+  readonly shortest: number
+  /** How far to go on from a block of two characters, by its hash; 0 where a form may end its first part with it. */
+  readonly skip: Uint8Array
+  readonly ending: ReadonlyMap<number, Form[]>
+}
+
 /** Finds all forms at once, skipping what cannot be inside any (Wu and Manber, 1994, with blocks of two characters). */
 export class Matcher {
   readonly #secrets: readonly Secret[]
+  readonly #onIndex: (matcher: Matcher) => void
   readonly #length: number
-  #shortest = 0
-  #skip = new Uint8Array()
-  readonly #ending = new Map<number, Form[]>()
+  #index: Index | undefined
 
-  constructor(secrets: readonly Secret[]) {
+  constructor(secrets: readonly Secret[], onIndex: (matcher: Matcher) => void) {
     this.#secrets = secrets
+    this.#onIndex = onIndex
     const isOrdinary = secrets.every(([, value]) => /^[\w.~+/=-]+$/.test(value))
     this.#length = isOrdinary ? Math.min(...secrets.map(([, value]) => value.length)) : 0
   }
 
   /** Whether it is worth making the forms, which takes longer than to look at a short text without any long word. */
   #couldHold(text: string): boolean {
-    if (text.length > 16_384) return true
-    let [word, dump] = [0, 0]
-    for (let index = 0; index < text.length; index++) {
-      const found = CLASSES[text.charCodeAt(index)] ?? 0
-      word = found & WORD ? word + 1 : 0
-      dump = found & DUMP ? dump + 1 : 0
-      if (word >= this.#length || dump >= 2 * this.#length) return true
-    }
-    return false
-  }
-
-  #prepare(): void {
-    const forms = new Map<string, Form>()
-    for (const [secret, value] of this.#secrets) {
-      // A form that the placeholder holds would be found in what replaces it.
-      for (const text of formsOf(value)) if (!PLACEHOLDER.includes(text)) forms.set(text, { text, secret })
-    }
-    this.#shortest = Math.min(255, ...Array.from(forms.keys(), (text) => text.length))
-    const last = this.#shortest - 2
-    this.#skip = new Uint8Array(HASH_SIZE).fill(last + 1)
-    for (const form of forms.values()) {
-      for (let index = 0; index <= last; index++) {
-        const block = hash(form.text.charCodeAt(index), form.text.charCodeAt(index + 1))
-        this.#skip[block] = Math.min(Number(this.#skip[block]), last - index)
-      }
-      const ending = hash(form.text.charCodeAt(last), form.text.charCodeAt(last + 1))
-      this.#ending.set(ending, this.#ending.get(ending) ?? [])
-      this.#ending.get(ending)?.push(form)
-    }
+    if (this.#length === 0 || text.length > 16_384) return true
+    return hasRun(text, this.#length, WORD) || hasRun(text, 2 * this.#length, DUMP)
   }
 
   /** Where secrets are; what overlaps or touches is one range. */
   ranges(text: string): Range[] {
     const ranges: Range[] = []
-    if (this.#shortest === 0) {
+    if (this.#index === undefined) {
       if (!this.#couldHold(text)) return ranges
-      this.#prepare()
+      this.#index = createIndex(this.#secrets)
+      this.#onIndex(this)
     }
-    const last = this.#shortest - 2
+    const { shortest, skip, ending } = this.#index
+    const last = shortest - 2
     for (let index = last; index < text.length - 1; ) {
       const block = hash(text.charCodeAt(index), text.charCodeAt(index + 1))
-      const skip = Number(this.#skip[block])
-      if (skip === 0) this.#ending.get(block)?.forEach((form) => collect(form, text, index - last, ranges))
-      index += skip || 1
+      const step = Number(skip[block])
+      if (step === 0) ending.get(block)?.forEach((form) => collect(form, text, index - last, ranges))
+      index += step || 1
     }
     return ranges
   }
+}
+
+function createIndex(secrets: readonly Secret[]): Index {
+  const forms = new Map<string, Form>()
+  for (const [secret, value] of secrets) {
+    // A form that the placeholder holds would be found in what replaces it.
+    for (const text of formsOf(value)) if (!PLACEHOLDER.includes(text)) forms.set(text, { text, secret })
+  }
+  const shortest = Math.min(255, ...Array.from(forms.keys(), (text) => text.length))
+  const last = shortest - 2
+  const skip = new Uint8Array(HASH_SIZE).fill(last + 1)
+  const ending = new Map<number, Form[]>()
+  for (const form of forms.values()) {
+    for (let index = 0; index <= last; index++) {
+      const block = hash(form.text.charCodeAt(index), form.text.charCodeAt(index + 1))
+      skip[block] = Math.min(Number(skip[block]), last - index)
+    }
+    const block = hash(form.text.charCodeAt(last), form.text.charCodeAt(last + 1))
+    ending.set(block, ending.get(block) ?? [])
+    ending.get(block)?.push(form)
+  }
+  return { shortest, skip, ending }
 }
 
 function collect({ text: form, secret }: Form, text: string, start: number, ranges: Range[]): void {
@@ -119,18 +140,18 @@ function collect({ text: form, secret }: Form, text: string, start: number, rang
   }
 }
 
-const matchers = new WeakMap<ResolvedCredential, Map<string, Matcher | undefined>>()
+const matchers = new WeakMap<ResolvedCredential, Map<string, Matcher>>()
 
-/** What finds the secrets of a credential, made once; `undefined` where there is none to be found. */
+/** What finds the secrets of a credential; `undefined` where there is none to be found. */
 export function matcherOf(credential: ResolvedCredential, except: readonly string[]): Matcher | undefined {
-  const known = matchers.get(credential) ?? new Map<string, Matcher | undefined>()
-  matchers.set(credential, known)
-  const key = JSON.stringify(except)
-  if (!known.has(key)) known.set(key, createMatcher(credential, except))
-  return known.get(key)
-}
-
-function createMatcher(credential: ResolvedCredential, except: readonly string[]): Matcher | undefined {
+  const key = except.join('\n')
+  const known = matchers.get(credential)?.get(key)
+  if (known) return known
   const secrets = secretsOf(credential, except).filter(([, value]) => value.length >= MIN_LENGTH)
-  return secrets.length === 0 ? undefined : new Matcher(secrets)
+  if (secrets.length === 0) return undefined
+  // Kept from when it has cost something: most credentials are new with each call, and most texts are harmless.
+  return new Matcher(secrets, (matcher) => {
+    const byKey = matchers.get(credential) ?? new Map<string, Matcher>()
+    matchers.set(credential, byKey.set(key, matcher))
+  })
 }

@@ -73,7 +73,10 @@ class Redaction {
 
   run(value: unknown): unknown {
     const root = this.#show(value)
-    if (isObject(root)) this.#copyAll(this.#find(root))
+    if (!isObject(root)) return this.#replace(value, '')
+    const holders = this.#find(root)
+    if (holders.length === 0) return value
+    this.#copyAll(holders)
     return this.#replace(value, '')
   }
 

@@ -13,8 +13,8 @@ import { getCredentials, StaticCredential } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/mcp'
 import type { McpOptions, RedactionReport } from 'mcp-credentials/mcp'
 import { z } from 'zod'
-import { clientV1, clientV2, inMemory, peerOf } from './wirings.js'
-import type { AnyV1, AnyV2, Peer } from './wirings.js'
+import { clientV1, clientV2, connectOverHttp, handlerV2, inMemory, listen, peerOf, statelessV1 } from './wirings.js'
+import type { AnyClient, AnyV1, AnyV2, Handle, Peer } from './wirings.js'
 
 // Of at most 50 bytes, of which a Buffer prints no more.
 const TOKEN = `FAKE+tok/en"q\\b&<l>'%$&-0123456789abcdef`
@@ -208,6 +208,42 @@ for (const [kind, make] of Object.entries(makers)) {
     }
   })
 }
+
+describe('over HTTP, every byte that the client received', () => {
+  const bytes: string[] = []
+  const recordingFetch: typeof fetch = async (url, init) => {
+    const response = await fetch(url, init)
+    for (const header of response.headers) bytes.push(header.join(': '))
+    const decoder = new TextDecoder()
+    const tap = new TransformStream<Uint8Array, Uint8Array>({ transform(chunk, out) { bytes.push(decoder.decode(chunk, { stream: true })); out.enqueue(chunk) } })
+    return new Response(response.body?.pipeThrough(tap) ?? null, response)
+  }
+  const connections: Record<string, (options: McpOptions) => [Handle, AnyClient]> = {
+    'v1': (options) => [statelessV1(() => makers['v1 McpServer']!(options) as AnyV1), clientV1()],
+    'v2 of 2025': (options) => [handlerV2(() => makers['v2 McpServer']!(options) as AnyV2), clientV2('of 2025')],
+    'v2 of 2026': (options) => [handlerV2(() => makers['v2 McpServer']!(options) as AnyV2), clientV2('of 2026')],
+  }
+  const tried = ['an exception', 'an echo of the request', 'structured content', 'a property name', 'a progress message']
+  for (const [name, make] of Object.entries(connections)) {
+    for (const redact of [undefined, false] as const) {
+      test(`${name}${redact === false ? ': with redact: false the search finds each' : ''}`, async () => {
+        const [handle, client] = make({ ...(redact === false && { redact }) })
+        const server = await listen((request, response) => void handle(request, response))
+        await connectOverHttp(client, server.url, undefined, recordingFetch)
+        for (const tool of tried) {
+          bytes.length = 0
+          await (client as ReturnType<typeof clientV2>).callTool({ name: tool, arguments: {}, _meta: { progressToken: 7 } }).catch((error: unknown) => error)
+          const leak = findLeak(bytes.join(''))
+          assert(bytes.join('').length > 100)
+          if (redact === false) assert(leak, tool)
+          else assert.equal(leak, undefined, tool)
+        }
+        await client.close()
+        await server.close()
+      })
+    }
+  }
+})
 
 describe('options.redact', () => {
   test('except leaves fields that are no secrets', async () => {

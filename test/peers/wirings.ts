@@ -36,6 +36,7 @@ export interface Peer {
 
 export type AnyV1 = McpServerV1 | ServerV1
 export type AnyV2 = McpServerV2 | ServerV2
+export type AnyClient = ClientV1 | ClientV2
 
 /** The headers of one HTTP request, by what the client is about to send in it. */
 export type HeadersFor = (args: Record<string, unknown>) => Record<string, string>
@@ -93,12 +94,12 @@ export async function listen(listener: RequestListener): Promise<{ url: URL; clo
 }
 
 /** A fetch that gives each request its own headers. */
-function fetchWith(headersFor: HeadersFor): typeof fetch {
+function fetchWith(headersFor: HeadersFor, inner: typeof fetch): typeof fetch {
   return (url, init) => {
     const headers = new Headers(init?.headers)
     const body = typeof init?.body === 'string' ? JSON.parse(init.body) : undefined
     for (const [name, value] of Object.entries(headersFor(body?.params?.arguments ?? {}))) headers.append(name, value)
-    return fetch(url, { ...init, headers })
+    return inner(url, { ...init, headers })
   }
 }
 
@@ -149,8 +150,8 @@ export function handlerV2(make: () => AnyV2): Handle {
   return toNodeHandler(createMcpHandler(make)) as Handle
 }
 
-export async function connectOverHttp(client: ClientV1 | ClientV2, url: URL, headers: HeadersFor = () => ({})): Promise<void> {
-  const options = { fetch: fetchWith(headers) }
+export async function connectOverHttp(client: AnyClient, url: URL, headers: HeadersFor = () => ({}), inner = fetch): Promise<void> {
+  const options = { fetch: fetchWith(headers, inner) }
   if (client instanceof ClientV1) await client.connect(new HttpClientV1(url, options) as never)
   else await client.connect(new HttpClientV2(url, options))
 }
