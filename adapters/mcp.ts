@@ -71,7 +71,7 @@ const WRAPPED = Symbol.for('mcp-credentials.mcp')
  *
  * @param server - `McpServer` or `Server` of SDK v1 (>= 1.26) or v2
  * @param source - where the credential of a call comes from
- * @param options - further methods, tools that can do without, and where unexpected errors go
+ * @param options - further methods, tools that can do without, what is scrubbed, and what to be told of
  * @returns the same server
  * @throws TypeError `ERR_INVALID_ARG_TYPE` for what is no server or no source, `ERR_INVALID_ARG_VALUE` for a server that
  *   has been wrapped already or cannot be

@@ -12,7 +12,7 @@ import { withCredentials } from 'mcp-credentials/mcp'
 import type { McpOptions } from 'mcp-credentials/mcp'
 import { z } from 'zod'
 import { fingerprint } from './servers.js'
-import { clientV1, clientV2, connectOverHttp, listen, peerOf } from './wirings.js'
+import { clientV1, clientV2, connectOverHttp, listen, peerOf, using } from './wirings.js'
 import type { Handle, HeadersFor, Peer, Result } from './wirings.js'
 
 const INFO = { name: 'matrix', version: '1.0.0' }
@@ -215,15 +215,6 @@ function register(server: ServerV1 | ServerV2, name: string, handler: (...args: 
 }
 
 const schemaOf = ({ sdk }: Row) => (sdk.major === 1 ? { word: z.string().optional() } : z.object({ word: z.string().optional() }))
-
-async function using(peer: Promise<Peer>, use: (peer: Peer) => Promise<void>): Promise<void> {
-  const connected = await peer
-  try {
-    await use(connected)
-  } finally {
-    await connected.close()
-  }
-}
 
 /** The one call that most columns make. */
 const expectAnswer = (row: Row, make: () => ServerV1 | ServerV2) =>

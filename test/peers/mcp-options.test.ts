@@ -11,8 +11,8 @@ import type { CredentialRequest, CredentialSource } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/mcp'
 import { z } from 'zod'
 import { afterwards, fingerprint, makeV1, makeV2 } from './servers.js'
-import { clientV1, clientV2, handlerV2, inMemory, KINDS_V1, KINDS_V2, listen, overHttp, peerOf, statefulV2, statelessV1 } from './wirings.js'
-import type { AnyV1, AnyV2, Handle, Peer, Result } from './wirings.js'
+import { clientV1, clientV2, handlerV2, inMemory, KINDS_V1, KINDS_V2, listen, overHttp, peerOf, statefulV2, statelessV1, using } from './wirings.js'
+import type { AnyV1, AnyV2, Handle, Result } from './wirings.js'
 
 const TOKEN = 'FAKE-options-0123456789abcdef-do-not-leak'
 const INFO = { name: 'peer', version: '1.0.0' }
@@ -24,15 +24,6 @@ const textOf = (result: unknown) => (result as Result).content?.[0]?.text
 const KINDS = [...KINDS_V1, ...KINDS_V2]
 const make = (kind: (typeof KINDS)[number], ...rest: [CredentialSource, Parameters<typeof makeV1>[2]?]): AnyV1 | AnyV2 =>
   kind === 'v1 McpServer' || kind === 'v1 Server' ? makeV1(kind, ...rest) : makeV2(kind, ...rest)
-
-async function using(connect: Promise<Peer>, use: (peer: Peer) => Promise<void>): Promise<void> {
-  const peer = await connect
-  try {
-    await use(peer)
-  } finally {
-    await peer.close()
-  }
-}
 
 describe('a source that fails with anything else than a CredentialError', () => {
   const sources: [name: string, source: CredentialSource, message: RegExp][] = [

@@ -3,23 +3,14 @@ import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fromEnv, fromHeaders } from 'mcp-credentials'
 import { afterwards, fingerprint } from './servers.js'
-import { KINDS_V1, KINDS_V2, overStdio, WIRINGS } from './wirings.js'
-import type { Peer, Result, Setup } from './wirings.js'
+import { KINDS_V1, KINDS_V2, overStdio, using, WIRINGS } from './wirings.js'
+import type { Result, Setup } from './wirings.js'
 
 let serial = 0
 const fakeToken = () => `FAKE-peer-${++serial}-0123456789abcdef-do-not-leak`
 
 function textOf(result: Result): string {
   return (result.content ?? []).map((block) => block.text).join('\n')
-}
-
-async function withPeer(connect: () => Promise<Peer>, use: (peer: Peer) => Promise<void>): Promise<void> {
-  const peer = await connect()
-  try {
-    await use(peer)
-  } finally {
-    await peer.close()
-  }
 }
 
 for (const { name, overHttp, connect } of WIRINGS) {
@@ -31,7 +22,7 @@ for (const { name, overHttp, connect } of WIRINGS) {
   describe(name, () => {
     test('a tool has the credential of its call', async () => {
       const token = fakeToken()
-      await withPeer(() => connect(setupWith(token)), async ({ call }) => {
+      await using(connect(setupWith(token)), async ({ call }) => {
         assert.equal(textOf(await call('whoami', { milliseconds: 2 })), fingerprint(token))
         assert.equal(textOf(await call('whoami')), fingerprint(token))
       })
@@ -50,7 +41,7 @@ for (const { name, overHttp, connect } of WIRINGS) {
             [{ source: fromHeaders({ type: 'oauth' }) }, /^This call did not come over HTTP/],
           ]
       for (const [setup, message] of cases) {
-        await withPeer(() => connect(setup), async ({ call }) => {
+        await using(connect(setup), async ({ call }) => {
           const result = await call('leave', { name: 'must not run', milliseconds: 0 })
           assert.equal(result.isError, true)
           assert.match(textOf(result), message)
@@ -61,7 +52,7 @@ for (const { name, overHttp, connect } of WIRINGS) {
     })
 
     test('what a tool leaves running gets ERR_CREDENTIAL_ENDED, after it returned or threw', async () => {
-      await withPeer(() => connect(setupWith(fakeToken())), async ({ call }) => {
+      await using(connect(setupWith(fakeToken())), async ({ call }) => {
         for (const throws of [false, true]) {
           const key = `${name} ${throws}`
           // The low-level servers answer an exception with an error, the others with a result.
@@ -72,7 +63,7 @@ for (const { name, overHttp, connect } of WIRINGS) {
     })
 
     test('the scope of a cancelled call ends when the tool settles', async () => {
-      await withPeer(() => connect(setupWith(fakeToken())), async ({ call }) => {
+      await using(connect(setupWith(fakeToken())), async ({ call }) => {
         const controller = new AbortController()
         const key = `${name} cancelled`
         const cancelled = call('cancelled', { name: key }, { signal: controller.signal })
@@ -88,7 +79,7 @@ for (const { name, overHttp, connect } of WIRINGS) {
     if (!overHttp) return
 
     test('the context of the tool has no credential header, and everything else', async () => {
-      await withPeer(() => connect(setupWith(fakeToken())), async ({ call }) => {
+      await using(connect(setupWith(fakeToken())), async ({ call }) => {
         const { headers, ...rest } = JSON.parse(textOf(await call('context'))) as Record<string, Record<string, string>>
         assert.equal(headers?.['x-other'], 'kept')
         assert.match(String(headers?.['content-type']), /json/)
@@ -103,7 +94,7 @@ for (const { name, overHttp, connect } of WIRINGS) {
     test('1,000 concurrent calls with as many credentials: none mixed up', async () => {
       const tokens = Array.from({ length: 1000 }, fakeToken)
       const setup = { ...setupWith(''), headers: (args: Record<string, unknown>) => ({ 'X-MCP-Cred-Access-Token': tokens[Number(args['name'])] ?? 'none' }) }
-      await withPeer(() => connect(setup), async ({ call }) => {
+      await using(connect(setup), async ({ call }) => {
         const results = await Promise.all(tokens.map((_, index) => call('whoami', { name: `${index}`, milliseconds: index % 20 })))
         assert.deepEqual(results.map(textOf), tokens.map(fingerprint))
       })
@@ -111,7 +102,7 @@ for (const { name, overHttp, connect } of WIRINGS) {
 
     test('one session whose header changes between calls', async () => {
       let token = ''
-      await withPeer(() => connect({ ...setupWith(''), headers: () => ({ 'X-MCP-Cred-Access-Token': token }) }), async ({ call }) => {
+      await using(connect({ ...setupWith(''), headers: () => ({ 'X-MCP-Cred-Access-Token': token }) }), async ({ call }) => {
         for (let turn = 0; turn < 20; turn++) {
           token = fakeToken()
           assert.equal(textOf(await call('whoami')), fingerprint(token))
@@ -128,10 +119,10 @@ describe('over stdio', () => {
   for (const [kind, era] of cases) {
     test([kind, era && `client ${era}`].filter(Boolean).join(', '), async () => {
       const token = fakeToken()
-      await withPeer(() => overStdio(kind, { PEER_ACCESS_TOKEN: token }, era), async ({ call }) => {
+      await using(overStdio(kind, { PEER_ACCESS_TOKEN: token }, era), async ({ call }) => {
         assert.equal(textOf(await call('whoami')), fingerprint(token))
       })
-      await withPeer(() => overStdio(kind, {}, era), async ({ call }) => {
+      await using(overStdio(kind, {}, era), async ({ call }) => {
         const result = await call('whoami')
         assert.equal(result.isError, true)
         assert.match(textOf(result), /^Set PEER_ACCESS_TOKEN to the access token\.$/)

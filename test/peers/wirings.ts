@@ -79,6 +79,16 @@ export function peerOf(client: ClientV1 | ClientV2, close = () => client.close()
   }
 }
 
+/** Uses a peer, and closes it however that went. */
+export async function using(connect: Promise<Peer>, use: (peer: Peer) => Promise<void>): Promise<void> {
+  const peer = await connect
+  try {
+    await use(peer)
+  } finally {
+    await peer.close()
+  }
+}
+
 /** Serves on a free port of 127.0.0.1 until it is closed. */
 export async function listen(listener: RequestListener): Promise<{ url: URL; close: () => Promise<void> }> {
   const server = createServer(listener).listen(0, '127.0.0.1')
