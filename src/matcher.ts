@@ -90,6 +90,7 @@ export class Matcher {
   /** Where secrets are; what overlaps or touches is one range. */
   ranges(text: string): Range[] {
     const ranges: Range[] = []
+    if (text.length < MIN_LENGTH) return ranges
     if (this.#index === undefined) {
       if (!this.#couldHold(text)) return ranges
       this.#index = createIndex(this.#secrets)

@@ -1,4 +1,5 @@
 import { scopedCredential } from './context.ts'
+import { assertCredential } from './credential.ts'
 import type { ResolvedCredential } from './credential.ts'
 import { MIN_LENGTH, matcherOf, PLACEHOLDER } from './matcher.ts'
 import type { Matcher } from './matcher.ts'
@@ -18,11 +19,13 @@ export interface RedactOptions {
  * @param credential - whose secrets; by default the current scope's, ended or not
  * @param options - `except` names fields that are no secrets, `onRedact` is told of each place
  * @returns a copy where something was found, else `value` itself
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` for a credential that is none
  * @example
  * console.log(redactSecrets(await response.text(), credential))
  */
 export function redactSecrets<T>(value: T, credential?: ResolvedCredential, options?: RedactOptions): T
 export function redactSecrets(value: unknown, credential = scopedCredential(), options: RedactOptions = {}): unknown {
+  if (credential !== undefined) assertCredential(credential, 'redactSecrets takes')
   const matcher = credential && matcherOf(credential, options.except ?? [])
   return matcher ? new Redaction(matcher, options.onRedact).run(value) : value
 }
@@ -44,8 +47,11 @@ function attempt<T>(read: () => T): T | undefined {
 /** Bytes, also as JSON.parse gives them back: as a list of numbers. */
 function bytesOf(object: object): string | undefined {
   const isByte = (item: unknown) => typeof item === 'number' && item >= 0 && item < 256 && item % 1 === 0
-  const isBytes = object instanceof Uint8Array || (Array.isArray(object) && object.length >= MIN_LENGTH && object.every(isByte))
-  return isBytes ? Array.from(object as Uint8Array, (byte) => String.fromCharCode(byte)).join('') : undefined
+  const isList = Array.isArray(object) && object.length >= MIN_LENGTH && object.every(isByte)
+  if (!isList && !(object instanceof Uint8Array)) return undefined
+  let text = ''
+  for (let at = 0; at < object.length; at += 8192) text += String.fromCharCode(...object.slice(at, at + 8192))
+  return text
 }
 
 /** What an object holds, by name; a getter that throws holds nothing. */
@@ -61,8 +67,8 @@ function slotsOf(object: object): Slot[] {
 class Redaction {
   readonly #matcher: Matcher
   readonly #onRedact: RedactOptions['onRedact']
-  // For each object that was reached: what holds it, and the path by which it was reached first.
-  readonly #reached = new Map<object, { readonly holders: object[]; readonly path: string }>()
+  // For each object that was reached: what holds it, and the name by which the first of these does.
+  readonly #reached = new Map<object, { readonly holders: object[]; readonly name: PropertyKey }>()
   readonly #shown = new Map<object, unknown>()
   readonly #copies = new Map<object, object>()
 
@@ -73,11 +79,11 @@ class Redaction {
 
   run(value: unknown): unknown {
     const root = this.#show(value)
-    if (!isObject(root)) return this.#replace(value, '')
+    if (!isObject(root)) return this.#replace(value, [])
     const holders = this.#find(root)
     if (holders.length === 0) return value
     this.#copyAll(holders)
-    return this.#replace(value, '')
+    return this.#replace(value, [])
   }
 
   /** What JSON shows of an object, since that is what leaves the process: of a URL, say, its text. */
@@ -98,7 +104,7 @@ class Redaction {
   #find(root: object): object[] {
     const found: object[] = []
     const open = [root]
-    this.#reached.set(root, { holders: [], path: '' })
+    this.#reached.set(root, { holders: [], name: '' })
     for (let object = open.pop(); object !== undefined; object = open.pop()) {
       const bytes = bytesOf(object)
       let isFound = this.#hasSecret(bytes)
@@ -109,7 +115,7 @@ class Redaction {
         const reached = this.#reached.get(part)
         if (reached) reached.holders.push(object)
         else {
-          this.#reached.set(part, { holders: [object], path: this.#pathTo(object, name) })
+          this.#reached.set(part, { holders: [object], name })
           open.push(part)
         }
       }
@@ -118,10 +124,15 @@ class Redaction {
     return found
   }
 
-  #pathTo(object: object, name: PropertyKey): string {
-    const path = String(this.#reached.get(object)?.path)
-    const last = typeof name === 'string' ? this.#redact(name) : String(name)
-    return path.length > 200 ? path : `${path}${path && '.'}${last}`
+  /** The names that lead to an object, at most the last 16. */
+  #pathTo(object: object): PropertyKey[] {
+    const path: PropertyKey[] = []
+    let reached = this.#reached.get(object)
+    for (let holder = reached?.holders[0]; reached && holder && path.length < 16; holder = reached?.holders[0]) {
+      path.unshift(reached.name)
+      reached = this.#reached.get(holder)
+    }
+    return path
   }
 
   /** Copies of these and of all that leads to them; first empty, since they may hold each other. */
@@ -152,20 +163,21 @@ class Redaction {
     const bytes = bytesOf(object)
     if (bytes !== undefined) {
       for (const { start, end } of this.#matcher.ranges(bytes)) Array.prototype.fill.call(copy, 42, start, end)
-      this.#redact(bytes, this.#reached.get(object)?.path)
+      this.#redact(bytes, this.#pathTo(object))
       return
     }
-    const values = slotsOf(object).map(([name, value]): Slot => [name, this.#replace(value, this.#pathTo(object, name))])
+    const path = this.#pathTo(object)
+    const values = slotsOf(object).map(([name, value]): Slot => [name, this.#replace(value, [...path, name])])
     if (copy instanceof Set) for (const [, value] of values) copy.add(value)
     else if (copy instanceof Map) for (let index = 0; index < values.length; index += 2) copy.set(values[index]?.[1], values[index + 1]?.[1])
-    else for (const [name, value] of values) this.#define(copy, object, name, value)
+    else for (const [name, value] of values) this.#define(copy, object, name, value, path)
   }
 
-  #define(copy: object, object: object, name: PropertyKey, value: unknown): void {
+  #define(copy: object, object: object, name: PropertyKey, value: unknown, path: PropertyKey[]): void {
     const known = Reflect.getOwnPropertyDescriptor(object, name)
     // Not own: the message of a DOMException, which its copy was made with.
     if (known === undefined) return
-    let key = typeof name === 'string' ? this.#redact(name, this.#reached.get(object)?.path) : name
+    let key = typeof name === 'string' ? this.#redact(name, path) : name
     const base = String(key)
     for (let count = 2; Object.hasOwn(copy, key); count++) key = `${base} ${count}`
     const isChanged = 'value' in known || value !== attempt(() => Reflect.get(object, name))
@@ -173,7 +185,11 @@ class Redaction {
     Object.defineProperty(copy, key, isChanged ? { value, enumerable, writable: true, configurable: true } : { ...known, configurable: true })
   }
 
-  #replace(value: unknown, path: string): unknown {
+  #showPath(path: PropertyKey[]): string {
+    return path.map((name) => (typeof name === 'string' ? this.#redact(name) : String(name))).join('.')
+  }
+
+  #replace(value: unknown, path: PropertyKey[]): unknown {
     const part = this.#show(value)
     if (isObject(part)) return this.#copies.get(part) ?? value
     if (typeof part !== 'string') return value
@@ -181,7 +197,7 @@ class Redaction {
     return text === part ? value : text
   }
 
-  #redact(text: string, path?: string): string {
+  #redact(text: string, path?: PropertyKey[]): string {
     const ranges = this.#matcher.ranges(text)
     if (ranges.length === 0) return text
     let result = ''
@@ -189,7 +205,7 @@ class Redaction {
     for (const { start, end, secrets } of ranges) {
       result += text.slice(from, start) + PLACEHOLDER
       from = end
-      if (path !== undefined) for (const secret of secrets) this.#onRedact?.(secret, path)
+      if (path !== undefined) for (const secret of secrets) this.#onRedact?.(secret, this.#showPath(path))
     }
     result += text.slice(from)
     // Where the placeholder makes a secret of what stands around it, nothing of the text is kept.

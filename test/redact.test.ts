@@ -221,6 +221,10 @@ describe('without a credential', () => {
   })
 })
 
+test('what is no credential is a TypeError', () => {
+  assert.throws(() => redactSecrets(plain, { fields: { plain } } as never), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE', message: /^redactSecrets takes/ })
+})
+
 describe('properties', () => {
   const random = randomNumbers(7)
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T
