@@ -39,9 +39,7 @@ interface ServerInternals {
   readonly transport?: Transport | undefined
 }
 
-interface Transport {
-  send(message: unknown, options?: { readonly relatedRequestId?: unknown }): unknown
-}
+type Transport = { send(message: unknown, options?: { readonly relatedRequestId?: unknown }): unknown }
 
 // The request comes first; in SDK v2 its params alone, where the handler was registered with schemas of its own.
 type Handler = (first: unknown, context: CallContext) => unknown
@@ -123,7 +121,11 @@ export function withCredentials<S extends McpServerLike>(server: S, source: Cred
     const found: { secret: string; where: string }[] = []
     const onRedact = (secret: string, where: string) => void found.push({ secret, where })
     const result = redactSecrets(value, credential, { except: options.redact?.except, onRedact })
-    if (found.length > 0) ignoreErrors(() => options.onRedact?.({ tool, found }))
+    try {
+      if (found.length > 0) options.onRedact?.({ tool, found })
+    } catch {
+      // What it throws would reach the client.
+    }
     return { value: result, found }
   }
 
@@ -161,20 +163,16 @@ function internalsOf(server: McpServerLike): ServerInternals {
 function wrapRegisteredHandlers(target: ServerInternals, methods: Set<string>, wrap: Wrap): void {
   for (const method of methods) {
     const handler = target._requestHandlers?.get(method)
-    if (handler) target._requestHandlers?.set(method, wrap(handler))
-    else if (!isFree(target, method)) {
+    if (handler) {
+      target._requestHandlers?.set(method, wrap(handler))
+      continue
+    }
+    try {
+      target.assertCanSetRequestHandler(method)
+    } catch {
       const message = `The handler of ${method} cannot be wrapped: give the server its credentials before its tools.`
       throw misuse('ERR_INVALID_ARG_VALUE', message)
     }
-  }
-}
-
-function isFree(target: ServerInternals, method: string): boolean {
-  try {
-    target.assertCanSetRequestHandler(method)
-    return true
-  } catch {
-    return false
   }
 }
 
@@ -215,11 +213,7 @@ function withoutCredentialHeaders(context: CallContext): CallContext {
   }
 }
 
-interface Cleaned<T> {
-  readonly value: T
-  readonly found: readonly { readonly secret: string }[]
-}
-
+type Cleaned<T> = { readonly value: T; readonly found: readonly { readonly secret: string }[] }
 type Redact = <T>(value: T) => Cleaned<T>
 
 type Block = { readonly data?: unknown; readonly resource?: { readonly blob?: unknown } }
@@ -241,24 +235,14 @@ function scrubResult(result: unknown, redact: Redact): unknown {
 
 const base64Of = (block: Block) => block?.data ?? block?.resource?.blob
 
-function withheld(what: string, secret: string): object {
-  return { type: 'text', text: `The ${what} of the tool was withheld, because it held a secret (${secret}).` }
-}
+const withheld = (what: string, secret: string): object =>
+  ({ type: 'text', text: `The ${what} of the tool was withheld, because it held a secret (${secret}).` })
 
-function scrubTaskStore(taskStore: TaskStore, redact: Redact): TaskStore {
-  return {
-    ...taskStore,
-    storeTaskResult: (id, status, result, ...rest) => taskStore.storeTaskResult(id, status, scrubResult(result, redact), ...rest),
-  }
-}
-
-function ignoreErrors(fn: () => void): void {
-  try {
-    fn()
-  } catch {
-    // What a callback throws may quote what it was given, and would reach the client.
-  }
-}
+// Task results reach the client through the store, past the handler and the transport.
+const scrubTaskStore = (store: TaskStore, redact: Redact): TaskStore => ({
+  ...store,
+  storeTaskResult: (id, status, result, ...rest) => store.storeTaskResult(id, status, scrubResult(result, redact), ...rest),
+})
 
 /** Only a plain tool call takes a result that says `isError`; anything else takes a JSON-RPC error. */
 function refuse({ message, code }: CredentialError, takesToolResult: boolean): object {
