@@ -29,6 +29,7 @@ export interface ExpressOptions {
  * @param options - whether a request can do without, and where errors go
  * @returns middleware that passes on an error with `status` 403 for what is wrong with the request, and 500 for what is
  *   wrong with the server
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` for what is no source
  * @example
  * app.use('/api', credentials(fromHeaders({ type: 'oauth' })))
  */
@@ -36,6 +37,9 @@ export function credentials(
   source: CredentialSource,
   options: ExpressOptions = {},
 ): (request: ExpressRequest, response: ExpressResponse, next: (error?: unknown) => void) => Promise<void> {
+  if (typeof source !== 'function') {
+    throw Object.assign(new TypeError('A credential source must be a function.'), { code: 'ERR_INVALID_ARG_TYPE' })
+  }
   return async (request, response, next) => {
     const { headers, auth: authInfo } = request
     const credential = await resolveCredential(source, { headers, authInfo }, options.onError)

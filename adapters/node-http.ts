@@ -32,6 +32,7 @@ export interface NodeHttpOptions {
  * @param source - where the credential of a request comes from
  * @param options - whether a request can do without, and where errors go
  * @returns a listener that answers 403 for what is wrong with the request, and 500 for what is wrong with the server
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` for what is no source
  * @example
  * createServer(withCredentials(async (req, res) => res.end(await callTheApi(getCredentials('oauth'))), source))
  */
@@ -40,6 +41,9 @@ export function withCredentials<Q extends NodeRequest, S extends NodeResponse>(
   source: CredentialSource,
   options: NodeHttpOptions = {},
 ): (request: Q, response: S) => Promise<void> {
+  if (typeof source !== 'function') {
+    throw Object.assign(new TypeError('A credential source must be a function.'), { code: 'ERR_INVALID_ARG_TYPE' })
+  }
   return async (request, response) => {
     const { headers, auth: authInfo } = request
     const credential = await resolveCredential(source, { headers, authInfo }, options.onError)

@@ -170,19 +170,24 @@ class Redaction {
     const values = slotsOf(object).map(([name, value]): Slot => [name, this.#replace(value, [...path, name])])
     if (copy instanceof Set) for (const [, value] of values) copy.add(value)
     else if (copy instanceof Map) for (let index = 0; index < values.length; index += 2) copy.set(values[index]?.[1], values[index + 1]?.[1])
-    else for (const [name, value] of values) this.#define(copy, object, name, value, path)
+    else this.#define(copy, object, values, path)
   }
 
-  #define(copy: object, object: object, name: PropertyKey, value: unknown, path: PropertyKey[]): void {
-    const known = Reflect.getOwnPropertyDescriptor(object, name)
-    // Not own: the message of a DOMException, which its copy was made with.
-    if (known === undefined) return
-    let key = typeof name === 'string' ? this.#redact(name, path) : name
-    const base = String(key)
-    for (let count = 2; Object.hasOwn(copy, key); count++) key = `${base} ${count}`
-    const isChanged = 'value' in known || value !== attempt(() => Reflect.get(object, name))
-    const { enumerable = true } = known
-    Object.defineProperty(copy, key, isChanged ? { value, enumerable, writable: true, configurable: true } : { ...known, configurable: true })
+  #define(copy: object, object: object, values: readonly Slot[], path: PropertyKey[]): void {
+    const taken = new Set<PropertyKey>()
+    for (const [name, value] of values) {
+      const known = Reflect.getOwnPropertyDescriptor(object, name)
+      // Not own: the message of a DOMException, which its copy was made with.
+      if (known === undefined) continue
+      const base = typeof name === 'string' ? this.#redact(name, path) : name
+      let key = base
+      for (let count = 2; taken.has(key); count++) key = `${String(base)} ${count}`
+      taken.add(key)
+      // A getter stays one unless it gave a secret, or is the stack of an error, which is that of the error it is called on.
+      const isGetter = known.get !== undefined && name !== 'stack' && value === attempt(() => Reflect.get(object, name))
+      const { enumerable = true } = known
+      Object.defineProperty(copy, key, isGetter ? { ...known, configurable: true } : { value, enumerable, writable: true, configurable: true })
+    }
   }
 
   #showPath(path: PropertyKey[]): string {

@@ -129,6 +129,10 @@ for (const front of FRONTS) {
       await serving(front.listener(own, fromEnv('HTTP_', { env: {} })), async (url) => assert.equal((await fetch(url)).status, 500))
     })
 
+    test('what is no source is a TypeError at once', () => {
+      assert.throws(() => front.listener(own, {} as never), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' })
+    })
+
     test('an optional credential may be missing, but not malformed', async () => {
       const handler: Handler = (_request, response) => response.end(`${codeOf(getCredentials)}, ${codeOf(tryGetCredentials)}`)
       await serving(front.listener(handler, source, { optional: true }), async (url) => {
