@@ -79,16 +79,15 @@ export function parseTimestamp(text: string, name: string): Date {
 }
 
 function toDate(match: RegExpExecArray): Date | undefined {
-  const digits = (group: number) => Number(match[group] ?? 0)
-  const [month, day, hour, minute, second] = [digits(2), digits(3), digits(4), digits(5), digits(6)]
-  const offset = digits(9) * 60 + digits(10)
-  if (hour > 23 || minute > 59 || second > 59 || digits(9) > 23 || digits(10) > 59) return undefined
+  const { 1: year, 2: month, 3: day, 4: hour = 0, 5: minute = 0, 6: second = 0, 7: fraction = '' } = match
+  const { 8: sign, 9: offsetHour = 0, 10: offsetMinute = 0 } = match
+  if (+hour > 23 || +minute > 59 || +second > 59 || +offsetHour > 23 || +offsetMinute > 59) return undefined
   // Date.UTC would move the years 0 to 99 into the twentieth century.
   const date = new Date(0)
-  date.setUTCFullYear(digits(1), month - 1, day)
-  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined
-  const milliseconds = (match[7] ?? '').slice(0, 3).padEnd(3, '0')
-  date.setUTCHours(hour, minute - (match[8] === '-' ? -offset : offset), second, Number(milliseconds))
+  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day))
+  if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) return undefined
+  const offset = (+offsetHour * 60 + +offsetMinute) * (sign === '-' ? -1 : 1)
+  date.setUTCHours(+hour, +minute - offset, +second, +fraction.slice(0, 3).padEnd(3, '0'))
   return date
 }
 
@@ -131,13 +130,15 @@ export function parseFields(text: string, name: string): Record<string, string> 
 /** What `extra` is made of; the constructor checks the rest. */
 export function parseExtra(text: string, name: string): JsonObject {
   const extra = parseJson(text, name)
-  if (hasKeyTwice(text)) throw invalidCredential(`${name} has a key that stands twice.`)
+  // Every member has a colon: with no more of them than there are keys, none stands twice, and none is further down.
+  const isPlain = text.split(':').length - 1 === Object.keys(extra ?? {}).length
+  if (!isPlain && hasKeyTwice(text)) throw invalidCredential(`${name} has a key that stands twice.`)
   return extra as JsonObject
 }
 
 function hasKeyTwice(text: string): boolean {
   const open: Set<string>[] = []
-  for (const token of text.match(STRING_OR_BRACE) ?? []) {
+  for (const [token] of text.matchAll(STRING_OR_BRACE)) {
     if (token === '{') open.push(new Set())
     else if (token === '}') open.pop()
     else if (token.endsWith(':')) {

@@ -134,6 +134,8 @@ describe('parseHeaders refuses', () => {
     ['fields with a line break', { [FIELDS]: `{"c":\n"${secret}"}` }, /^X-MCP-Cred-Fields must be ASCII/],
 
     ['broken extra', { ...oauth, [EXTRA]: `{"a":${secret}}` }, /^X-MCP-Cred-Extra is not valid JSON/],
+    ['an extra null', { ...oauth, [EXTRA]: 'null' }, /^X-MCP-Cred-Extra must be a JSON object/],
+    ['an extra key twice, the colons of its values aside', { ...oauth, [EXTRA]: `{"a":"b:c","a":"${secret}"}` }, /^X-MCP-Cred-Extra has a key/],
     ['an extra number', { ...oauth, [EXTRA]: '7' }, /^X-MCP-Cred-Extra must be a JSON object/],
     ['an extra array', { ...oauth, [EXTRA]: `["${secret}"]` }, /^X-MCP-Cred-Extra must be a JSON object/],
     ['an extra number that overflows', { ...oauth, [EXTRA]: `{"a":"${secret}","b":[1e400]}` }, /^X-MCP-Cred-Extra holds a number/],
