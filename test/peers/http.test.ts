@@ -247,7 +247,11 @@ for (const front of FRONTS) {
       const ended: string[] = []
       const handler: Handler = async (_request, response) => {
         const first = getCredentials('oauth').accessToken
-        setTimeout(() => ended.push(codeOf(getCredentials)), 1000)
+        void (async () => {
+          while (!response.writableFinished) await sleep(20)
+          await sleep(20)
+          ended.push(codeOf(getCredentials))
+        })()
         await sleep(Math.random() * 20)
         response.end(fingerprint(first === getCredentials('oauth').accessToken ? first : 'changed'))
       }

@@ -311,19 +311,25 @@ const columns: [name: string, run: (row: Row) => Promise<void> | undefined][] = 
   ['cancelled', (row) => {
     if (!row.canCancel) return undefined
     const seen: string[] = []
+    let started: () => void
     let ended: () => void
+    const isRunning = new Promise<void>((resolve) => { started = resolve })
     const isOver = new Promise<void>((resolve) => { ended = resolve })
     const handler = async (...args: { signal?: AbortSignal; mcpReq?: { signal: AbortSignal } }[]) => {
       const context = args.at(-1)
-      await new Promise((resolve) => (context?.mcpReq?.signal ?? context?.signal)?.addEventListener('abort', resolve))
+      const isAborted = new Promise((resolve) => (context?.mcpReq?.signal ?? context?.signal)?.addEventListener('abort', resolve))
+      started()
+      await isAborted
       seen.push(codeOf())
       setTimeout(() => { seen.push(codeOf()); ended() }, 10)
       return answer()
     }
     return using(row.connect({ make: withTool(row, present(row), {}, handler as never), headers: HEADERS }), async ({ call }) => {
       const controller = new AbortController()
-      setTimeout(() => controller.abort(), 20)
-      await assert.rejects(call('tool', {}, { signal: controller.signal }))
+      const cancelled = assert.rejects(call('tool', {}, { signal: controller.signal }))
+      await isRunning
+      controller.abort()
+      await cancelled
       await isOver
       assert.deepEqual(seen, ['oauth', 'ERR_CREDENTIAL_ENDED'])
     })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fromEnv, fromHeaders } from 'mcp-credentials'
-import { afterwards, fingerprint } from './servers.js'
+import { afterwards, fingerprint, waiting } from './servers.js'
 import { KINDS_V1, KINDS_V2, overStdio, using, WIRINGS } from './wirings.js'
 import type { Result, Setup } from './wirings.js'
 
@@ -67,7 +67,8 @@ for (const { name, overHttp, connect } of WIRINGS) {
         const controller = new AbortController()
         const key = `${name} cancelled`
         const cancelled = call('cancelled', { name: key }, { signal: controller.signal })
-        setTimeout(() => controller.abort(), 50)
+        while (!waiting.has(key)) await sleep(5)
+        controller.abort()
         await assert.rejects(cancelled)
         for (let wait = 0; wait < 100 && !afterwards.has(key); wait++) await sleep(10)
         // Without a session, a client of 2025 has no way to reach the call that it cancels.

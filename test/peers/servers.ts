@@ -37,6 +37,9 @@ export interface Context {
 /** What a tool left running after its call found when it asked for the credential: an error's code by the name of the call. */
 export const afterwards = new Map<string, Promise<string>>()
 
+/** The calls whose tool has started to wait for being cancelled. */
+export const waiting = new Set<string>()
+
 function codeOf(fn: () => unknown): string {
   try {
     return fn() ? 'a credential' : 'nothing'
@@ -69,7 +72,9 @@ export const tools: Record<string, Tool> = {
   /** Works on for a while after the call has been cancelled. */
   async cancelled({ name }, context) {
     const signal = context.mcpReq?.signal ?? context.signal
-    await new Promise((resolve) => signal?.addEventListener('abort', resolve))
+    const isAborted = new Promise((resolve) => signal?.addEventListener('abort', resolve))
+    waiting.add(String(name))
+    await isAborted
     const whileAborted = codeOf(getCredentials)
     afterwards.set(String(name), sleep(10).then(() => `${whileAborted}, then ${codeOf(getCredentials)}`))
     return text('nobody hears this')
