@@ -1,6 +1,6 @@
 import { assertObject, CredentialError, misuse } from './errors.ts'
 import { assertNo, copyJsonObject, dateProblem, describeField, fieldNameProblem } from './values.ts'
-import { scopesProblem, textProblem, tokenProblem } from './values.ts'
+import { REDACTED, scopesProblem, textProblem, tokenProblem } from './values.ts'
 import type { JsonObject } from './values.ts'
 
 /** The two kinds of credential: named secrets such as an API key, and an OAuth 2.0 access token. */
@@ -21,7 +21,6 @@ export interface OAuthProperties {
   readonly extra?: JsonObject | undefined
 }
 
-const REDACTED = '[redacted]'
 const NOTHING: Readonly<Record<string, never>> = Object.freeze(Object.create(null))
 
 /**

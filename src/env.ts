@@ -1,5 +1,5 @@
 import { assertType, OAuthCredential, StaticCredential } from './credential.ts'
-import type { CredentialOf, CredentialType, OAuthProperties, ResolvedCredential } from './credential.ts'
+import type { CredentialOf, CredentialType, ResolvedCredential } from './credential.ts'
 import { assertObject, CredentialError, invalidCredential } from './errors.ts'
 import { describeField, parseFields, parseTimestamp, splitScopes } from './values.ts'
 
@@ -81,12 +81,7 @@ function parseStatic(start: string, env: Environment): StaticCredential {
 }
 
 function parseOAuth(start: string, env: Environment): OAuthCredential {
-  const origins: Partial<Record<keyof OAuthProperties, string>> = { extra: `${start}EXTRA_*` }
-  const read = (property: keyof typeof OAUTH_VARIABLES) => {
-    const variable = start + OAUTH_VARIABLES[property]
-    origins[property] = variable
-    return env[variable] || undefined
-  }
+  const read = (property: keyof typeof OAUTH_VARIABLES) => env[start + OAUTH_VARIABLES[property]] || undefined
   const accessToken = read('accessToken')
   if (accessToken === undefined) throw missing(start, env, `Set ${start}ACCESS_TOKEN to the access token.`)
   const [refreshToken, clientId, clientSecret] = [read('refreshToken'), read('clientId'), read('clientSecret')]
@@ -94,7 +89,8 @@ function parseOAuth(start: string, env: Environment): OAuthCredential {
   const expiresAt = time === undefined ? undefined : parseTimestamp(time, `${start}EXPIRES_AT`)
   const extra = readExtra(`${start}EXTRA_`, env)
   const properties = { accessToken, refreshToken, clientId, clientSecret, tokenUri, scopes, expiresAt, extra }
-  return new OAuthCredential(properties, origins)
+  const origins = Object.fromEntries(Object.entries(OAUTH_VARIABLES).map(([property, name]) => [property, start + name]))
+  return new OAuthCredential(properties, { ...origins, extra: `${start}EXTRA_*` })
 }
 
 function readExtra(start: string, env: Environment): Readonly<Record<string, string>> {

@@ -1,8 +1,7 @@
 import type { ResolvedCredential } from './credential.ts'
 import { formsOf } from './forms.ts'
-import { describeField } from './values.ts'
+import { describeField, REDACTED } from './values.ts'
 
-export const PLACEHOLDER = '[redacted]'
 // Shorter values, such as `prod` and `5432`, stand in every other sentence.
 export const MIN_LENGTH = 8
 
@@ -13,12 +12,11 @@ const linesOf = (secret: string) => [secret, ...secret.split(/[\r\n]+/).map((lin
 
 function secretsOf(credential: ResolvedCredential, except: readonly string[]): Secret[] {
   const { accessToken, refreshToken, clientSecret, fields } = credential
-  const fieldEntries = Object.entries(fields).filter(([name]) => !except.includes(name))
-  const named = [
-    ...Object.entries({ accessToken, refreshToken, clientSecret }),
-    ...fieldEntries.map(([name, value], index) => [describeField(name, index + 1), value] as const),
-  ]
-  return named.flatMap(([name, value = '']) => linesOf(value).map((line): Secret => [name, line]))
+  const tokens = Object.entries({ accessToken, refreshToken, clientSecret })
+  const named = Object.entries(fields).map(([name, value], index): [string, string] =>
+    except.includes(name) ? [name, ''] : [describeField(name, index + 1), value],
+  )
+  return [...tokens, ...named].flatMap(([name, value = '']) => linesOf(value).map((line): Secret => [name, line]))
 }
 
 interface Form {
@@ -112,7 +110,7 @@ function createIndex(secrets: readonly Secret[]): Index {
   const forms = new Map<string, Form>()
   for (const [secret, value] of secrets) {
     // A form that the placeholder holds would be found in what replaces it.
-    for (const text of formsOf(value)) if (!PLACEHOLDER.includes(text)) forms.set(text, { text, secret })
+    for (const text of formsOf(value)) if (!REDACTED.includes(text)) forms.set(text, { text, secret })
   }
   const shortest = Math.min(255, ...Array.from(forms.keys(), (text) => text.length))
   const last = shortest - 2
@@ -145,7 +143,7 @@ const matchers = new WeakMap<ResolvedCredential, Map<string, Matcher>>()
 
 /** What finds the secrets of a credential; `undefined` where there is none to be found. */
 export function matcherOf(credential: ResolvedCredential, except: readonly string[]): Matcher | undefined {
-  const key = except.join('\n')
+  const key = JSON.stringify(except)
   const known = matchers.get(credential)?.get(key)
   if (known) return known
   const secrets = secretsOf(credential, except).filter(([, value]) => value.length >= MIN_LENGTH)

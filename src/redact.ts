@@ -1,8 +1,9 @@
 import { scopedCredential } from './context.ts'
 import { assertCredential } from './credential.ts'
 import type { ResolvedCredential } from './credential.ts'
-import { MIN_LENGTH, matcherOf, PLACEHOLDER } from './matcher.ts'
+import { MIN_LENGTH, matcherOf } from './matcher.ts'
 import type { Matcher } from './matcher.ts'
+import { REDACTED } from './values.ts'
 
 export interface RedactOptions {
   /** Names of fields that are no secrets, such as `baseUrl` and `region`. */
@@ -208,12 +209,12 @@ class Redaction {
     let result = ''
     let from = 0
     for (const { start, end, secrets } of ranges) {
-      result += text.slice(from, start) + PLACEHOLDER
+      result += text.slice(from, start) + REDACTED
       from = end
       if (path !== undefined) for (const secret of secrets) this.#onRedact?.(secret, this.#showPath(path))
     }
     result += text.slice(from)
     // Where the placeholder makes a secret of what stands around it, nothing of the text is kept.
-    return this.#matcher.ranges(result).length > 0 ? PLACEHOLDER : result
+    return this.#matcher.ranges(result).length > 0 ? REDACTED : result
   }
 }

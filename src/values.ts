@@ -13,6 +13,9 @@ export function assertNo(problem: Problem, name: string): void {
   if (problem !== undefined) throw invalidCredential(`${name} ${problem}.`)
 }
 
+/** What stands in place of a secret. */
+export const REDACTED = '[redacted]'
+
 // A secret can sit where a name belongs, as in {"<the key>": "apiKey"}: what does not look like a name is counted.
 const LOOKS_LIKE_A_NAME = /^[A-Za-z_][\w.-]{0,63}$/
 

@@ -101,6 +101,9 @@ describe('nothing else is touched', () => {
     assert.equal(redactSecrets(text, credential, { except: ['other'] }), 'prod 5432 [redacted] FAKE-other-0123456789')
     assert.equal(redactSecrets(text, credential, { except: ['other', 'plain', 'special'] }), text)
     assert.equal(redactSecrets(text, new StaticCredential({ short: 'prod' })), text)
+    // A list of names is not mistaken for another that was used before it.
+    assert.equal(redactSecrets(text, credential, { except: ['plain', 'special'] }), `prod 5432 ${plain} [redacted]`)
+    assert.equal(redactSecrets(text, credential, { except: ['plain\nspecial'] }), 'prod 5432 [redacted] [redacted]')
   })
 
   test('the parts of a copy that have no secret', () => {
