@@ -1,6 +1,6 @@
 // Credentials for Express 4 and 5. Import it as mcp-credentials/express, or copy this file.
-import { CredentialError, resolveCredential, runWithCredentials } from 'mcp-credentials'
-import type { CredentialSource, HeaderRecord } from 'mcp-credentials'
+import { createAdmission, runWithCredentials } from 'mcp-credentials'
+import type { CredentialSource, HeaderRecord, HttpOptions } from 'mcp-credentials'
 
 /** An Express request, as far as this needs it; `auth` is where the MCP SDK puts what it verified of the caller. */
 export interface ExpressRequest {
@@ -12,13 +12,6 @@ export interface ExpressRequest {
 export interface ExpressResponse {
   readonly destroyed: boolean
   once(event: 'finish' | 'close', listener: () => void): unknown
-}
-
-export interface ExpressOptions {
-  /** Whether a request may go on without a credential; `getCredentials()` then throws. By default `false`. */
-  readonly optional?: boolean
-  /** Gets what the server itself got wrong, such as its environment or a source that fails; it may hold secrets. */
-  readonly onError?: (error: unknown) => void
 }
 
 /**
@@ -35,18 +28,16 @@ export interface ExpressOptions {
  */
 export function credentials(
   source: CredentialSource,
-  options: ExpressOptions = {},
+  options: HttpOptions = {},
 ): (request: ExpressRequest, response: ExpressResponse, next: (error?: unknown) => void) => Promise<void> {
-  if (typeof source !== 'function') {
-    throw Object.assign(new TypeError('A credential source must be a function.'), { code: 'ERR_INVALID_ARG_TYPE' })
-  }
+  const admit = createAdmission(source, options)
   return async (request, response, next) => {
     const { headers, auth: authInfo } = request
-    const credential = await resolveCredential(source, { headers, authInfo }, options.onError)
+    const { credential, refusal } = await admit({ headers, authInfo })
     // The client has left while the source was busy.
     if (response.destroyed) return
-    if (credential instanceof CredentialError && !(options.optional && credential.code === 'ERR_CREDENTIAL_MISSING')) {
-      next(refusal(credential, options))
+    if (refusal) {
+      next(Object.assign(refusal.error, { status: refusal.status }))
       return
     }
     await runWithCredentials(credential, () => {
@@ -58,16 +49,4 @@ export function credentials(
       return isOver
     })
   }
-}
-
-// Not 401, at which MCP clients start to log in at this server; nor 400, at which they fall back to an older protocol.
-const [FORBIDDEN, SERVER_ERROR] = [403, 500]
-const UNAVAILABLE = 'ERR_CREDENTIAL_UNAVAILABLE'
-
-function refusal(error: CredentialError, { onError }: ExpressOptions): Error {
-  if (!error.isServerFault) return Object.assign(error, { status: FORBIDDEN })
-  // An error of that code stands for one that onError has been given.
-  if (error.code !== UNAVAILABLE) onError?.(error)
-  const message = 'The server could not load the credential.'
-  return Object.assign(new CredentialError(UNAVAILABLE, message), { status: SERVER_ERROR })
 }

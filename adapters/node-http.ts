@@ -1,6 +1,6 @@
 // Credentials for a raw Node.js HTTP server. Import it as mcp-credentials/node-http, or copy this file.
-import { CredentialError, resolveCredential, runWithCredentials } from 'mcp-credentials'
-import type { CredentialSource, HeaderRecord } from 'mcp-credentials'
+import { createAdmission, runWithCredentials } from 'mcp-credentials'
+import type { CredentialSource, HeaderRecord, HttpOptions } from 'mcp-credentials'
 
 /** `http.IncomingMessage`, as far as this needs it; `auth` is where the MCP SDK puts what it verified of the caller. */
 export interface NodeRequest {
@@ -14,13 +14,6 @@ export interface NodeResponse {
   once(event: 'finish' | 'close', listener: () => void): unknown
   writeHead(status: number, headers: Record<string, string>): unknown
   end(body: string): unknown
-}
-
-export interface NodeHttpOptions {
-  /** Whether a request may go on without a credential; `getCredentials()` then throws. By default `false`. */
-  readonly optional?: boolean
-  /** Gets what the server itself got wrong, such as its environment or a source that fails; it may hold secrets. */
-  readonly onError?: (error: unknown) => void
 }
 
 /**
@@ -39,18 +32,18 @@ export interface NodeHttpOptions {
 export function withCredentials<Q extends NodeRequest, S extends NodeResponse>(
   listener: (request: Q, response: S) => unknown,
   source: CredentialSource,
-  options: NodeHttpOptions = {},
+  options: HttpOptions = {},
 ): (request: Q, response: S) => Promise<void> {
-  if (typeof source !== 'function') {
-    throw Object.assign(new TypeError('A credential source must be a function.'), { code: 'ERR_INVALID_ARG_TYPE' })
-  }
+  const admit = createAdmission(source, options)
   return async (request, response) => {
     const { headers, auth: authInfo } = request
-    const credential = await resolveCredential(source, { headers, authInfo }, options.onError)
+    const { credential, refusal } = await admit({ headers, authInfo })
     // The client has left while the source was busy.
     if (response.destroyed) return
-    if (credential instanceof CredentialError && !(options.optional && credential.code === 'ERR_CREDENTIAL_MISSING')) {
-      refuse(credential, response, options)
+    if (refusal) {
+      const { code, message } = refusal.error
+      response.writeHead(refusal.status, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ error: { code, message } }))
       return
     }
     await runWithCredentials(credential, async () => {
@@ -63,17 +56,3 @@ export function withCredentials<Q extends NodeRequest, S extends NodeResponse>(
     })
   }
 }
-
-// Not 401, at which MCP clients start to log in at this server; nor 400, at which they fall back to an older protocol.
-const [FORBIDDEN, SERVER_ERROR] = [403, 500]
-
-function refuse(error: CredentialError, response: NodeResponse, { onError }: NodeHttpOptions): void {
-  const { code, message } = error.isServerFault ? UNAVAILABLE : error
-  const status = error.isServerFault ? SERVER_ERROR : FORBIDDEN
-  response.writeHead(status, { 'content-type': 'application/json' })
-  response.end(JSON.stringify({ error: { code, message } }))
-  // An error of that code stands for one that onError has been given.
-  if (error.isServerFault && error.code !== UNAVAILABLE.code) onError?.(error)
-}
-
-const UNAVAILABLE = { code: 'ERR_CREDENTIAL_UNAVAILABLE', message: 'The server could not load the credential.' }

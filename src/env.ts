@@ -32,72 +32,117 @@ export function parseEnv(prefix: string, env: Environment, type?: CredentialType
 export function parseEnv(prefix: string, env: Environment, type?: CredentialType): ResolvedCredential {
   assertObject(env, 'The environment')
   assertType(type)
-  const start = prefix.toUpperCase()
+  const variables = new Variables(prefix, env)
   try {
-    return typeToRead(start, env, type) === 'oauth' ? parseOAuth(start, env) : parseStatic(start, env)
+    return typeToRead(variables, type) === 'oauth' ? parseOAuth(variables) : parseStatic(variables)
   } catch (error) {
     // The environment is the server's own, whatever is wrong with it.
     throw error instanceof CredentialError ? new CredentialError(error.code, error.message, true) : error
   }
 }
 
-/** The names of all variables that parseEnv may look at. */
-export function variableNames(prefix: string, env: Environment): string[] {
-  const start = prefix.toUpperCase()
-  const listed = Object.keys(env).filter((name) => name.startsWith(`${start}FIELD_`) || name.startsWith(`${start}EXTRA_`))
-  return [...['CRED_TYPE', 'FIELDS', ...Object.values(OAUTH_VARIABLES)].map((name) => start + name), ...listed]
+/** The names of all variables that parseEnv may look at for a type, or while that is not known. */
+export function variableNames(prefix: string, env: Environment, type: CredentialType | undefined): string[] {
+  const variables = new Variables(prefix, env)
+  const ofStatic = type === 'oauth' ? [] : ['FIELDS', ...(variables.list('FIELD_') ?? [])]
+  const ofOAuth = type === 'static' ? [] : [...Object.values(OAUTH_VARIABLES), ...(variables.list('EXTRA_') ?? [])]
+  return ['CRED_TYPE', ...ofStatic, ...ofOAuth].map((name) => variables.start + name)
 }
 
-/** The variables that are set, by what stands behind `start` in their names. */
-function readUnder(start: string, env: Environment): [name: string, value: string][] {
-  return Object.keys(env).flatMap((name) => {
-    const value = name.startsWith(start) ? env[name] : undefined
-    return value ? [[name.slice(start.length), value]] : []
-  })
+/** The variables of a prefix, by what stands behind it in their names. */
+class Variables {
+  readonly start: string
+  readonly #env: Environment
+
+  constructor(prefix: string, env: Environment) {
+    this.start = prefix.toUpperCase()
+    this.#env = env
+  }
+
+  /** The names that start with `part`; `undefined` in Deno without its permission to read every variable. */
+  list(part: string): string[] | undefined {
+    const { start } = this
+    try {
+      const names = Object.keys(this.#env).filter((name) => name.startsWith(start + part))
+      return names.map((name) => name.slice(start.length))
+    } catch {
+      return undefined
+    }
+  }
+
+  /** The value of a variable that is set. */
+  read(name: string): string | undefined {
+    const { start } = this
+    try {
+      return this.#env[start + name] || undefined
+    } catch {
+      const permission = `--allow-env=${start === '' ? name : `${start}*`}`
+      throw new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', `${start}${name} cannot be read: Deno needs ${permission} for it.`)
+    }
+  }
+
+  /** The variables that are set, by what stands behind `part` in their names. */
+  readUnder(part: string, names = this.list(part) ?? []): [name: string, value: string][] {
+    return names.flatMap((name) => {
+      const value = this.read(name)
+      return value ? [[name.slice(part.length), value]] : []
+    })
+  }
+
+  readFields(): [name: string, value: string][] {
+    const { start } = this
+    const names = this.list('FIELD_')
+    if (names !== undefined) return this.readUnder('FIELD_', names)
+    const cause = `${start}FIELD_* cannot be listed: Deno needs --allow-env, without names, for that.`
+    throw new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', `${cause} Or set ${start}FIELDS, or ${start}CRED_TYPE to oauth.`)
+  }
 }
 
-function typeToRead(start: string, env: Environment, type: CredentialType | undefined): CredentialType {
-  const variable = `${start}CRED_TYPE`
-  const declared = env[variable] || type || typeOfWhatIsSet(start, env)
+function typeToRead(variables: Variables, type: CredentialType | undefined): CredentialType {
+  const variable = `${variables.start}CRED_TYPE`
+  const declared = variables.read('CRED_TYPE') ?? type ?? typeOfWhatIsSet(variables)
   if (declared !== 'static' && declared !== 'oauth') throw invalidCredential(`${variable} must be static or oauth.`)
   if (type === undefined || declared === type) return declared
   throw new CredentialError('ERR_CREDENTIAL_TYPE', `${variable} says ${declared}, but this server asks for ${type}.`)
 }
 
-function typeOfWhatIsSet(start: string, env: Environment): CredentialType {
-  const isOAuth = Boolean(env[`${start}ACCESS_TOKEN`] || env[`${start}REFRESH_TOKEN`])
-  const isStatic = Boolean(env[`${start}FIELDS`]) || readUnder(`${start}FIELD_`, env).length > 0
+function typeOfWhatIsSet(variables: Variables): CredentialType {
+  const { start } = variables
+  const isOAuth = Boolean(variables.read('ACCESS_TOKEN') ?? variables.read('REFRESH_TOKEN'))
+  const isStatic = Boolean(variables.read('FIELDS')) || variables.readFields().length > 0
   if (isOAuth && isStatic) throw invalidCredential(`Both a token and fields are set: set ${start}CRED_TYPE to oauth or static.`)
   if (isOAuth || isStatic) return isOAuth ? 'oauth' : 'static'
-  throw missing(start, env, `Set ${start}ACCESS_TOKEN for OAuth, or ${start}FIELDS or ${start}FIELD_<name> for an API key.`)
+  throw missing(variables, `Set ${start}ACCESS_TOKEN for OAuth, or ${start}FIELDS or ${start}FIELD_<name> for an API key.`)
 }
 
-function parseStatic(start: string, env: Environment): StaticCredential {
-  const json = env[`${start}FIELDS`]
+function parseStatic(variables: Variables): StaticCredential {
+  const { start } = variables
+  const json = variables.read('FIELDS')
   const origin = json ? `${start}FIELDS` : `${start}FIELD_*`
-  const fields = json ? parseFields(json, origin) : Object.fromEntries(readUnder(`${start}FIELD_`, env))
+  const fields = json ? parseFields(json, origin) : Object.fromEntries(variables.readFields())
   if (Object.keys(fields).length > 0) return new StaticCredential(fields, origin)
-  throw missing(start, env, `Set ${start}FIELDS to a JSON object with a field, or ${start}FIELD_<name> for each.`)
+  throw missing(variables, `Set ${start}FIELDS to a JSON object with a field, or ${start}FIELD_<name> for each.`)
 }
 
-function parseOAuth(start: string, env: Environment): OAuthCredential {
-  const read = (property: keyof typeof OAUTH_VARIABLES) => env[start + OAUTH_VARIABLES[property]] || undefined
+function parseOAuth(variables: Variables): OAuthCredential {
+  const { start } = variables
+  const read = (property: keyof typeof OAUTH_VARIABLES) => variables.read(OAUTH_VARIABLES[property])
   const accessToken = read('accessToken')
-  if (accessToken === undefined) throw missing(start, env, `Set ${start}ACCESS_TOKEN to the access token.`)
+  if (accessToken === undefined) throw missing(variables, `Set ${start}ACCESS_TOKEN to the access token.`)
   const [refreshToken, clientId, clientSecret] = [read('refreshToken'), read('clientId'), read('clientSecret')]
   const [tokenUri, scopes, time] = [read('tokenUri'), splitScopes(read('scopes') ?? ''), read('expiresAt')]
   const expiresAt = time === undefined ? undefined : parseTimestamp(time, `${start}EXPIRES_AT`)
-  const extra = readExtra(`${start}EXTRA_`, env)
+  const extra = readExtra(variables)
   const properties = { accessToken, refreshToken, clientId, clientSecret, tokenUri, scopes, expiresAt, extra }
   const origins = Object.fromEntries(Object.entries(OAUTH_VARIABLES).map(([property, name]) => [property, start + name]))
   return new OAuthCredential(properties, { ...origins, extra: `${start}EXTRA_*` })
 }
 
-function readExtra(start: string, env: Environment): Readonly<Record<string, string>> {
+function readExtra(variables: Variables): Readonly<Record<string, string>> {
   const extra: Record<string, string> = Object.create(null)
-  readUnder(start, env).forEach(([name, value], index) => {
+  variables.readUnder('EXTRA_').forEach(([name, value], index) => {
     const key = name.toLowerCase()
-    const variable = `${start}*: ${describeField(key, index + 1)}`
+    const variable = `${variables.start}EXTRA_*: ${describeField(key, index + 1)}`
     if (key === '') throw invalidCredential(`${variable} has an empty name.`)
     if (key in extra) throw invalidCredential(`${variable} is set twice, in different case.`)
     extra[key] = value
@@ -105,8 +150,9 @@ function readExtra(start: string, env: Environment): Readonly<Record<string, str
   return extra
 }
 
-function missing(start: string, env: Environment, advice: string): CredentialError {
-  const isUnderscoreMissing = !start.endsWith('_') && Object.keys(env).some((name) => name.startsWith(`${start}_`))
+function missing(variables: Variables, advice: string): CredentialError {
+  const { start } = variables
+  const isUnderscoreMissing = !start.endsWith('_') && variables.list('_')?.length
   const hint = isUnderscoreMissing ? ` There are variables that start with ${start}_: did you mean that prefix?` : ''
   return new CredentialError('ERR_CREDENTIAL_MISSING', advice + hint)
 }

@@ -157,7 +157,10 @@ class Redaction {
     const { DOMException } = globalThis as { DOMException?: new (message: string, name: string) => Error }
     const isDomException = DOMException !== undefined && object instanceof DOMException
     if (isDomException) return new DOMException(this.#redact(object.message), object.name)
-    return Object.setPrototypeOf(new Error(), prototype)
+    const copy: object = Object.setPrototypeOf(new Error(), prototype)
+    // Where and how it was made, which engines write into it.
+    for (const name of Reflect.ownKeys(copy)) Reflect.deleteProperty(copy, name)
+    return copy
   }
 
   #fill(copy: object, object: object): void {
@@ -187,7 +190,8 @@ class Redaction {
       // A getter stays one unless it gave a secret, or is the stack of an error, which is that of the error it is called on.
       const isGetter = known.get !== undefined && name !== 'stack' && value === attempt(() => Reflect.get(object, name))
       const { enumerable = true } = known
-      Object.defineProperty(copy, key, isGetter ? { ...known, configurable: true } : { value, enumerable, writable: true, configurable: true })
+      // It fails where the runtime has put a property of its own into an object of its own: Deno, into a DOMException.
+      Reflect.defineProperty(copy, key, isGetter ? { ...known, configurable: true } : { value, enumerable, writable: true, configurable: true })
     }
   }
 

@@ -1,10 +1,9 @@
-import { assertCredential, assertType } from './credential.ts'
+import { assertType } from './credential.ts'
 import type { CredentialType, ResolvedCredential } from './credential.ts'
 import { parseEnv, variableNames } from './env.ts'
 import type { Environment } from './env.ts'
-import { CredentialError, invalidCredential, MissingCredentialHeaderError, misuse } from './errors.ts'
-import { HEADERS, isHeadersLike, parseHeaders } from './headers.ts'
-import type { HeaderRecord } from './headers.ts'
+import { invalidCredential, MissingCredentialHeaderError, misuse } from './errors.ts'
+import { HEADERS, parseHeaders } from './headers.ts'
 
 /** The `AbortSignal` of the user's runtime; the core is compiled without the types of any. */
 export type Signal = typeof globalThis extends { AbortSignal: { prototype: infer S } } ? S : { readonly aborted: boolean }
@@ -75,7 +74,7 @@ export function fromEnv(prefix: string, options: EnvOptions = {}): CredentialSou
     if (credential === undefined || names.some((name, index) => env[name] !== values[index])) {
       credential = undefined
       credential = parseEnv(prefix, env, type)
-      names = variableNames(prefix, env)
+      names = variableNames(prefix, env, type && credential.type)
       values = names.map((name) => env[name])
     }
     return credential
@@ -143,51 +142,4 @@ function readableEnv(given: Environment | undefined): Environment {
   const env = given ?? processEnv()
   if (env !== undefined) return env
   throw misuse('ERR_INVALID_ARG_VALUE', 'This runtime has no process.env: pass the variables as the option env.')
-}
-
-/** The headers of a request, however the adapter's framework has them. */
-export type AnyHeaders = CredentialRequest['headers'] | HeaderRecord
-
-/**
- * Asks a source for the credential of a call; for adapters. It never rejects: what is no `CredentialError` goes to
- * `onError`, and becomes an `ERR_CREDENTIAL_UNAVAILABLE` that tells nothing of it.
- *
- * @param source - where the credential comes from
- * @param request - the call; its headers may be a record with names in lower case, as Node.js has them
- * @param onError - gets an error that may hold secrets
- * @returns the credential, or why there is none
- * @example
- * const credential = await resolveCredential(source, { headers: request.headers }, onError)
- * if (credential instanceof CredentialError) return refuse(credential)
- */
-export async function resolveCredential(
-  source: CredentialSource,
-  request: Omit<CredentialRequest, 'headers'> & { readonly headers: AnyHeaders },
-  onError?: (error: unknown) => void,
-): Promise<ResolvedCredential | CredentialError> {
-  try {
-    const credential = await source({ ...request, headers: request.headers && toHeaders(request.headers) })
-    assertCredential(credential, 'A credential source returns')
-    return credential
-  } catch (error) {
-    if (error instanceof CredentialError) return error
-    try {
-      onError?.(error)
-    } catch {
-      // It may quote the error that it was given.
-    }
-    return new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', UNAVAILABLE)
-  }
-}
-
-const UNAVAILABLE = 'The server could not load the credential for this call. Its operator finds the cause in its log.'
-
-function toHeaders(headers: NonNullable<AnyHeaders>): NonNullable<CredentialRequest['headers']> {
-  if (isHeadersLike(headers)) return headers
-  return {
-    get(name) {
-      const key = name.toLowerCase()
-      return Object.hasOwn(headers, key) ? [headers[key]].flat().join(', ') : null
-    },
-  }
 }

@@ -14,6 +14,15 @@ export function fakeToken(): OAuthCredential {
   return new OAuthCredential({ accessToken: fakeSecret('token') })
 }
 
+/** What asking for a credential comes to. */
+export function codeOf(ask: () => unknown): string {
+  try {
+    return ask() === undefined ? 'nothing' : 'a credential'
+  } catch (error) {
+    return String(Reflect.get(error as object, 'code'))
+  }
+}
+
 /** Every way of looking at a value that a log, a person or a model may be shown. */
 export function renderings(value: unknown): string[] {
   const texts = [

@@ -56,6 +56,8 @@ export async function interleave<T>(context: Context<T>, values: readonly T[], s
 }
 
 function stream(random: () => number): AsyncIterable<number> {
+  // A bare engine has none.
+  if (typeof ReadableStream === 'undefined') return generate(random)
   return new ReadableStream<number>({
     async start(controller) {
       for (let chunk = 0; chunk < 2; chunk++) {
@@ -65,4 +67,11 @@ function stream(random: () => number): AsyncIterable<number> {
       controller.close()
     },
   }) as unknown as AsyncIterable<number>
+}
+
+async function* generate(random: () => number): AsyncGenerator<number> {
+  for (let chunk = 0; chunk < 2; chunk++) {
+    await sleep(random())
+    yield chunk
+  }
 }

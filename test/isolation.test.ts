@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runWithCredentials, tryGetCredentials } from 'mcp-credentials'
-import type { OAuthCredential, ResolvedCredential } from 'mcp-credentials'
+import type { OAuthCredential } from 'mcp-credentials'
 import { fakeToken } from './helper.ts'
 import { interleave } from './interleaving.ts'
 import type { Context } from './interleaving.ts'
@@ -13,22 +13,4 @@ test('10,000 interleaved tasks never see the credential of another', async () =>
   const { reads, wrong } = await interleave(context, credentials)
   assert(reads > 80_000)
   assert.equal(wrong, 0)
-})
-
-test('and the same tasks over a naive global do', async () => {
-  let current: ResolvedCredential | undefined
-  const naive: Context<ResolvedCredential> = {
-    async run(value, fn) {
-      const outer = current
-      current = value
-      try {
-        return await fn()
-      } finally {
-        current = outer
-      }
-    },
-    get: () => current,
-  }
-  const { reads, wrong } = await interleave(naive, credentials)
-  assert(wrong > reads / 2)
 })

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict'
-import process from 'node:process'
 import { test } from 'node:test'
-
-// A runtime without AsyncLocalStorage: in a file of its own, because it is looked for once, at import.
-Reflect.deleteProperty(globalThis, 'AsyncLocalStorage')
-Object.defineProperty(process, 'getBuiltinModule', { value: undefined })
-const { getCredentials, OAuthCredential, runWithCredentials, tryGetCredentials } = await import('mcp-credentials')
-const { interleave } = await import('./interleaving.ts')
+import './without-async-local-storage.ts'
+import { getCredentials, OAuthCredential, runWithCredentials, tryGetCredentials } from 'mcp-credentials'
+import { interleave } from './interleaving.ts'
 
 const NO_SCOPE = { code: 'ERR_CREDENTIAL_NO_SCOPE', message: /no AsyncLocalStorage.*nodejs_compat.*argument of the function/ }
 const make = (name: string) => new OAuthCredential({ accessToken: `FAKE-${name}` })
@@ -31,20 +27,36 @@ test('after an await there is none, and the argument is the way', async () => {
   })
 })
 
-test('10,000 interleaved tasks never see the credential of another', async () => {
+test('10,000 interleaved tasks: each has its own credential until it awaits, and then none', async () => {
   const credentials = Array.from({ length: 10_000 }, (_, index) => make(`${index}`))
-  const own = new Set<unknown>([undefined])
-  let foreign = 0
+  // Whose synchronous part is running, innermost last.
+  const running: OAuthCredential[] = []
+  const count = { own: 0, refused: 0, wrong: 0 }
   await interleave(
     {
-      run: (value, fn) => runWithCredentials(value, () => { own.add(value); try { return fn() } finally { own.delete(value) } }),
+      run: (value, fn) => runWithCredentials(value, () => {
+        running.push(value)
+        try {
+          return fn()
+        } finally {
+          running.pop()
+        }
+      }),
       get() {
-        const seen = tryGetCredentials()
-        if (!own.has(seen)) foreign += 1
-        return seen
+        const expected = running.at(-1)
+        try {
+          if (getCredentials() === expected) count.own += 1
+          else count.wrong += 1
+        } catch (error) {
+          if (expected === undefined && Reflect.get(error as object, 'code') === 'ERR_CREDENTIAL_NO_SCOPE') count.refused += 1
+          else count.wrong += 1
+        }
+        return tryGetCredentials('oauth')
       },
     },
     credentials,
   )
-  assert.equal(foreign, 0)
+  assert.equal(count.wrong, 0)
+  assert(count.own >= 10_000)
+  assert(count.refused > 80_000)
 })

@@ -2,6 +2,8 @@
 
 declare module 'node:test' {
   export function test(name: string, fn: () => unknown): void
+  /** `skip` says why, where a runtime lacks what the test is about. */
+  export function test(name: string, options: { skip: string | false }, fn: () => unknown): void
   export function describe(name: string, fn: () => void): void
 }
 
@@ -47,18 +49,12 @@ declare module 'node:timers/promises' {
   export function setImmediate<T>(value?: T): Promise<T>
 }
 
-declare module 'node:events' {
-  export class EventEmitter {
-    on(event: string, listener: () => void): this
-    emit(event: string): boolean
-  }
-}
-
 declare module 'node:fs' {
   export function cpSync(from: string, to: string, options: { recursive: boolean }): void
   export function readdirSync(path: string): string[]
   export function readFileSync(path: string, encoding: 'utf8'): string
   export function mkdtempSync(prefix: string): string
+  export function writeFileSync(path: string, text: string): void
   export function rmSync(path: string, options: { recursive: boolean }): void
 }
 

@@ -94,10 +94,34 @@ describe('parseEnv refuses', () => {
     assertRefused(() => parseEnv('', env), 'ERR_CREDENTIAL_MISSING', /^Set ACCESS_TOKEN[^:]*$/, secret)
   })
 
-  test('an environment that cannot be read, with its own error', () => {
-    const error = new Error('no permission')
-    const env = new Proxy({}, { get() { throw error } })
-    assert.throws(() => parseEnv('SVC_', env), (thrown) => thrown === error)
+  describe('variables that Deno does not allow to be read', () => {
+    // As its process.env does: reading others, and listing them, throws.
+    const allowing = (env: Environment) =>
+      new Proxy(env, {
+        get(_, name) { if (name in env) return env[String(name)]; throw new Error(`NotCapable ${secret}`) },
+        ownKeys() { throw new Error(`NotCapable ${secret}`) },
+      })
+    const named = { SVC_CRED_TYPE: '', SVC_REFRESH_TOKEN: '', SVC_CLIENT_ID: '', SVC_CLIENT_SECRET: '', SVC_TOKEN_URI: '', SVC_SCOPES: 'a', SVC_EXPIRES_AT: '' }
+
+    test('OAuth variables do without listing', () => {
+      assert.deepEqual(parseEnv('SVC_', allowing({ ...token, ...named }), 'oauth').scopes, ['a'])
+      assert.deepEqual(parseEnv('svc_', allowing({ ...token, ...named, SVC_CRED_TYPE: 'oauth' })).scopes, ['a'])
+      assertRefused(() => parseEnv('SVC_', allowing({ ...named, SVC_ACCESS_TOKEN: '' }), 'oauth'), 'ERR_CREDENTIAL_MISSING', /^Set SVC_ACCESS_TOKEN/)
+      assert.equal(parseEnv('SVC_', allowing({ SVC_CRED_TYPE: '', SVC_FIELDS: '{"a":"b"}' }), 'static').field('a'), 'b')
+    })
+
+    const denied: [name: string, env: Environment, message: RegExp, type?: 'static' | 'oauth', prefix?: string][] = [
+      ['one of them', token, /^SVC_CRED_TYPE cannot be read: Deno needs --allow-env=SVC_\* for it\.$/, 'oauth'],
+      ['another', { ...token, SVC_CRED_TYPE: 'oauth' }, /^SVC_REFRESH_TOKEN cannot be read: Deno/],
+      ['one without a prefix', { ACCESS_TOKEN: secret }, /^CRED_TYPE cannot be read: Deno needs --allow-env=CRED_TYPE for it\.$/, 'oauth', ''],
+      ['FIELD_*', { ...named, SVC_FIELDS: '' }, /^SVC_FIELD_\* cannot be listed: Deno needs --allow-env, without names, for that\. Or set SVC_FIELDS/, 'static'],
+      ['FIELD_*, while the type is not known', { ...named, ...token, SVC_FIELDS: '' }, /^SVC_FIELD_\* cannot be listed.* or SVC_CRED_TYPE to oauth\.$/],
+    ]
+    for (const [name, env, message, type, prefix = 'SVC_'] of denied) {
+      test(`${name}: the error names the permission`, () => {
+        assertRefused(() => parseEnv(prefix, allowing(env), type), 'ERR_CREDENTIAL_UNAVAILABLE', message, secret)
+      })
+    }
   })
 
   test('misuse, with a TypeError', () => {

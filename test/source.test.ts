@@ -7,9 +7,11 @@ import { assertRefused, fakeSecret } from './helper.ts'
 
 const onStdio: CredentialRequest = { tool: 'any', headers: undefined }
 const overHttp = (headers: Record<string, string>): CredentialRequest => ({ headers: new Headers(headers) })
+// Browsers and old Workers have no process.
+const skip = process === undefined && 'there is no process.env'
 
 describe('fromEnv', () => {
-  test('reads process.env, also what a .env loader sets after the import', () => {
+  test('reads process.env, also what a .env loader sets after the import', { skip }, () => {
     const source = fromEnv('LATE_', { type: 'oauth' })
     assertRefused(() => source(onStdio), 'ERR_CREDENTIAL_MISSING', /^Set LATE_ACCESS_TOKEN/)
     const token = fakeSecret('late')
@@ -69,7 +71,7 @@ describe('fromEnv', () => {
     assertRefused(() => source(onStdio), 'ERR_CREDENTIAL_MISSING', /variables that start with SVC_: did you mean/)
   })
 
-  test('refuses a type that there is not, and a runtime without an environment', () => {
+  test('refuses a type that there is not, and a runtime without an environment', { skip }, () => {
     assert.throws(() => fromEnv('SVC_', { type: 'apikey' as never }), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' })
     const env = process.env
     try {
@@ -94,7 +96,7 @@ describe('fromHeaders', () => {
     assert.equal(fieldOf(fromHeaders({ type: 'static' })(request), 'apiKey'), 'key')
   })
 
-  test('never falls back to the environment', () => {
+  test('never falls back to the environment', { skip }, () => {
     process.env['X_ACCESS_TOKEN'] = process.env['ACCESS_TOKEN'] = fakeSecret('own')
     assert.throws(() => fromHeaders({ type: 'oauth' })(overHttp({})), {
       code: 'ERR_CREDENTIAL_MISSING',
