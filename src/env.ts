@@ -32,8 +32,8 @@ export function parseEnv(prefix: string, env: Environment, type?: CredentialType
 export function parseEnv(prefix: string, env: Environment, type?: CredentialType): ResolvedCredential {
   assertObject(env, 'The environment')
   assertType(type)
-  const variables = new Variables(prefix, env)
   try {
+    const variables = new Variables(prefix, env)
     return typeToRead(variables, type) === 'oauth' ? parseOAuth(variables) : parseStatic(variables)
   } catch (error) {
     // The environment is the server's own, whatever is wrong with it.
@@ -41,11 +41,12 @@ export function parseEnv(prefix: string, env: Environment, type?: CredentialType
   }
 }
 
-/** The names of all variables that parseEnv may look at for a type, or while that is not known. */
+/** The names of all variables that parseEnv may look at: those of one type, where that is declared. */
 export function variableNames(prefix: string, env: Environment, type: CredentialType | undefined): string[] {
   const variables = new Variables(prefix, env)
-  const ofStatic = type === 'oauth' ? [] : ['FIELDS', ...(variables.list('FIELD_') ?? [])]
-  const ofOAuth = type === 'static' ? [] : [...Object.values(OAUTH_VARIABLES), ...(variables.list('EXTRA_') ?? [])]
+  const declared = type ?? variables.read('CRED_TYPE')
+  const ofStatic = declared === 'oauth' ? [] : ['FIELDS', ...(variables.list('FIELD_') ?? [])]
+  const ofOAuth = declared === 'static' ? [] : [...Object.values(OAUTH_VARIABLES), ...(variables.list('EXTRA_') ?? [])]
   return ['CRED_TYPE', ...ofStatic, ...ofOAuth].map((name) => variables.start + name)
 }
 
@@ -72,9 +73,16 @@ class Variables {
 
   /** The value of a variable that is set. */
   read(name: string): string | undefined {
+    const value = this.#get(name)
+    // Workers can bind other things than strings.
+    if (value === undefined || typeof value === 'string') return value || undefined
+    throw invalidCredential(`${this.start}${name} must be a string.`)
+  }
+
+  #get(name: string): unknown {
     const { start } = this
     try {
-      return this.#env[start + name] || undefined
+      return this.#env[start + name]
     } catch {
       const permission = `--allow-env=${start === '' ? name : `${start}*`}`
       throw new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', `${start}${name} cannot be read: Deno needs ${permission} for it.`)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
-import { CredentialError, getCredentials, runWithCredentials, StaticCredential, tryGetCredentials } from 'mcp-credentials'
+import { CredentialError, getCredentials, redactSecrets, runWithCredentials, StaticCredential, tryGetCredentials } from 'mcp-credentials'
 import { assertRefused, fakeToken } from './helper.ts'
 
 const credential = fakeToken()
@@ -154,6 +154,11 @@ describe('the scope ends', () => {
     let left: Promise<void> | undefined
     runWithCredentials(new CredentialError('ERR_CREDENTIAL_MISSING', 'none'), () => { left = sleep(1).then(() => ended(getCredentials)) })
     await left
+  })
+
+  test('but redactSecrets still takes its credential, since what is sent later may hold its secrets', async () => {
+    const later = runWithCredentials(credential, () => ({ redacted: sleep(1).then(() => redactSecrets(credential.accessToken)) }))
+    assert.equal(await later.redacted, '[redacted]')
   })
 
   test('not when the call is aborted, but when the tool has settled', async () => {

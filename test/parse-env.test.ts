@@ -76,6 +76,7 @@ describe('parseEnv refuses', () => {
     ['a field called __proto__', { SVC_FIELD___proto__: secret }, 'ERR_CREDENTIAL_INVALID', /field "__proto__" must not/],
     ['an extra without a name', { ...token, SVC_EXTRA_: secret }, 'ERR_CREDENTIAL_INVALID', /^SVC_EXTRA_\*: field 1 has an empty/],
     ['an extra called __proto__', { ...token, SVC_EXTRA___PROTO__: secret }, 'ERR_CREDENTIAL_INVALID', /^SVC_EXTRA_\*: .*__proto__/],
+    ['an object for FIELDS, as Workers bind JSON', { SVC_FIELDS: { a: secret } as never }, 'ERR_CREDENTIAL_INVALID', /^SVC_FIELDS must be a string/],
     ['extras that fold to one', { ...token, SVC_EXTRA_DC: 'a', SVC_EXTRA_dc: secret }, 'ERR_CREDENTIAL_INVALID', /field "dc" is set twice/],
     ['a lone surrogate', { ...token, SVC_CLIENT_SECRET: `${secret}\ud800` }, 'ERR_CREDENTIAL_INVALID', /^SVC_CLIENT_SECRET holds half/],
     ['a JSON array for scopes', { ...token, SVC_SCOPES: `["${secret}", "b"]` }, 'ERR_CREDENTIAL_INVALID', /^SVC_SCOPES must be separated by spaces/],
@@ -128,5 +129,6 @@ describe('parseEnv refuses', () => {
     for (const args of [['SVC_', undefined], ['SVC_', {}, 'apikey']]) {
       assert.throws(() => Reflect.apply(parseEnv, undefined, args), { name: 'TypeError', code: /^ERR_INVALID_ARG_/ })
     }
+    assert.throws(() => parseEnv(undefined as never, {}), TypeError)
   })
 })

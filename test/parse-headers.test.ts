@@ -144,7 +144,8 @@ describe('parseHeaders refuses', () => {
     ['an extra lone surrogate', { ...oauth, [EXTRA]: `{"a":"${secret}\\udc00"}` }, /^X-MCP-Cred-Extra holds half/],
     ['an extra key with a lone surrogate', { ...oauth, [EXTRA]: `{"${secret}\\udc00":1}` }, /^X-MCP-Cred-Extra: a key in it holds/],
     ['an extra 17 levels deep', { ...oauth, [EXTRA]: `{"a":${'['.repeat(16)}"${secret}"${']'.repeat(16)}}` }, /^X-MCP-Cred-Extra is nested more than 16/],
-    ['an extra a million levels deep', { ...oauth, [EXTRA]: `{"a":${'['.repeat(1e6)}${']'.repeat(1e6)}}` }, /nested more than 16/],
+    // The JSON.parse of a small engine gives up on it.
+    ['an extra a million levels deep', { ...oauth, [EXTRA]: `{"a":${'['.repeat(1e6)}${']'.repeat(1e6)}}` }, /^X-MCP-Cred-Extra is (nested more than 16|not valid JSON)/],
     ['an extra outside ASCII', { ...oauth, [EXTRA]: `{"a":"${secret}é"}` }, /^X-MCP-Cred-Extra must be ASCII/],
     ['a scope outside ASCII', { ...oauth, [SCOPES]: `${secret}é` }, /^X-MCP-Cred-Scopes must hold/],
     ['scopes sent twice', new Headers([[TOKEN, 'token'], [SCOPES, secret], [SCOPES, 'b']]), /^X-MCP-Cred-Scopes must be separated by spaces/],

@@ -66,6 +66,14 @@ describe('fromEnv', () => {
     assert(listings > once)
   })
 
+  test('does without a list of the variables where that is not allowed, as in Deno', () => {
+    for (const values of [{ SVC_ACCESS_TOKEN: 'a', SVC_CRED_TYPE: 'oauth' }, { SVC_FIELDS: '{"a":"b"}', SVC_CRED_TYPE: 'static' }]) {
+      const env = new Proxy<Environment>(values, { ownKeys() { throw new Error('NotCapable') } })
+      const source = fromEnv('SVC_', { env })
+      assert.equal(source(onStdio), source(onStdio))
+    }
+  })
+
   test('hints at the underscore that the prefix lacks', () => {
     const source = fromEnv('SVC', { env: { SVC_ACCESS_TOKEN: 'a' } })
     assertRefused(() => source(onStdio), 'ERR_CREDENTIAL_MISSING', /variables that start with SVC_: did you mean/)

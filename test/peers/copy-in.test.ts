@@ -35,6 +35,10 @@ const uses: Record<string, string> = {
     import { credentials } from './express.js'
     const listener = express().use(credentials(source), (_request, response) => { response.end(read()) })
     ${overHttp}`,
+  'fetch.ts': `
+    import { withCredentials } from './fetch.js'
+    const handler = withCredentials(async (request: Request) => new Response(await request.text() + read()), source)
+    console.log(await (await handler(new Request('http://project.example/'))).text())`,
   'node-http.ts': `
     import { createServer } from 'node:http'
     import { withCredentials } from './node-http.js'

@@ -7,8 +7,16 @@ class AssertionError extends Error {
 type Matcher = RegExp | Readonly<Record<string, unknown>> | ((error: unknown) => boolean)
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
-function assert(value: unknown, message = `${value} is not true`): asserts value {
-  if (!value) throw new AssertionError(message)
+function show(value: unknown): string {
+  try {
+    return String(value)
+  } catch {
+    return 'an object without text'
+  }
+}
+
+function assert(value: unknown, message?: string, ...values: unknown[]): asserts value {
+  if (!value) throw new AssertionError([message ?? 'not true', ...values.map(show)].join(': '))
 }
 
 function isDeepEqual(actual: unknown, expected: unknown): boolean {
@@ -23,17 +31,17 @@ function isDeepEqual(actual: unknown, expected: unknown): boolean {
 
 function assertMatches(error: unknown, matcher: Matcher | undefined): void {
   if (matcher === undefined) return
-  if (matcher instanceof RegExp) assert(matcher.test(String(error)), `${error} does not match ${matcher}`)
+  if (matcher instanceof RegExp) assert(matcher.test(String(error)), `does not match ${matcher}`, error)
   else if (typeof matcher === 'function') {
     // As of Node.js, a class is one that the error must be an instance of.
     const isClass = matcher.prototype instanceof Error || matcher === (TypeError as unknown)
-    assert(isClass ? error instanceof (matcher as unknown as ErrorConstructor) : matcher(error), `${error} is another`)
+    assert(isClass ? error instanceof (matcher as unknown as ErrorConstructor) : matcher(error), 'another error', error)
   } else {
-    assert(isObject(error), `${error} is no error`)
+    assert(isObject(error), 'no error', error)
     for (const [name, expected] of Object.entries(matcher)) {
       const actual: unknown = Reflect.get(error, name)
       const matches = expected instanceof RegExp ? expected.test(String(actual)) : isDeepEqual(actual, expected)
-      assert(matches, `${name} of the error is ${actual}, not ${expected}`)
+      assert(matches, `the ${name} of the error`, actual, expected)
     }
   }
 }
@@ -41,13 +49,13 @@ function assertMatches(error: unknown, matcher: Matcher | undefined): void {
 export default Object.assign(assert, {
   ok: assert,
   equal(actual: unknown, expected: unknown): void {
-    assert(Object.is(actual, expected), `${String(actual)} is not ${String(expected)}`)
+    assert(Object.is(actual, expected), 'not equal', actual, expected)
   },
   notEqual(actual: unknown, expected: unknown): void {
-    assert(!Object.is(actual, expected), `${String(actual)} is the same`)
+    assert(!Object.is(actual, expected), 'the same', actual)
   },
   deepEqual(actual: unknown, expected: unknown): void {
-    assert(isDeepEqual(actual, expected), `${JSON.stringify(actual)} is not ${JSON.stringify(expected)}`)
+    assert(isDeepEqual(actual, expected), 'not equal', JSON.stringify(actual), JSON.stringify(expected))
   },
   throws(fn: () => unknown, matcher?: Matcher): void {
     try {
@@ -69,10 +77,10 @@ export default Object.assign(assert, {
     throw new AssertionError('nothing was rejected')
   },
   match(text: string, pattern: RegExp): void {
-    assert(pattern.test(text), `${text} does not match ${pattern}`)
+    assert(pattern.test(text), `does not match ${pattern}`, text)
   },
   doesNotMatch(text: string, pattern: RegExp): void {
-    assert(!pattern.test(text), `${text} matches ${pattern}`)
+    assert(!pattern.test(text), `matches ${pattern}`, text)
   },
   fail(message = 'failed'): never {
     throw new AssertionError(message)

@@ -1,0 +1,51 @@
+// The core's tests in one file, for runtimes that have neither node:test nor modules of their own.
+import { build } from 'esbuild'
+import { fileURLToPath } from 'node:url'
+import type { Report } from './portable/test.ts'
+
+export type SuiteReport = Report & { readonly store: string }
+
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+const portable = `${root}test/runtimes/portable`
+
+const ANYWHERE = ['credential', 'parse-env', 'parse-headers', 'timestamp', 'source', 'redact', 'naive-global']
+const WITH_STORE = [...ANYWHERE, 'context', 'isolation', 'fetch']
+const WITHOUT_STORE = [...ANYWHERE, 'no-async-local-storage']
+
+interface Options {
+  readonly hasStore: boolean
+  /** What runs before everything else, and after. */
+  readonly before?: string
+  readonly after?: string
+}
+
+/** The text of a module, or of a script, whose `report()` runs the cases. */
+export async function bundleSuite(format: 'esm' | 'iife', { hasStore, before = '', after = '' }: Options): Promise<string> {
+  const names = hasStore ? WITH_STORE : WITHOUT_STORE
+  const contents = `
+    ${before}
+    import { run } from 'node:test'
+    ${names.map((name) => `import '${root}test/${name}.test.ts'`).join('\n')}
+    import { storeOf } from '${portable}/store.ts'
+    export const report = async () => ({ ...(await run()), store: await storeOf() })
+    ${after}`
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: `${root}test/runtimes` },
+    bundle: true,
+    write: false,
+    format,
+    globalName: 'suite',
+    logLevel: 'error',
+    // The package says that importing it has no effect; importing its tests has.
+    ignoreAnnotations: true,
+    alias: {
+      'node:assert/strict': `${portable}/assert.ts`,
+      'node:process': `${portable}/process.ts`,
+      'node:test': `${portable}/test.ts`,
+      'node:timers/promises': `${portable}/timers.ts`,
+      'node:util': `${portable}/util.ts`,
+      'node:v8': `${portable}/v8.ts`,
+    },
+  })
+  return outputFiles[0]?.text ?? ''
+}
