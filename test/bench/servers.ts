@@ -1,0 +1,129 @@
+// One tool on both SDKs, as the official guides have it, with the adapter and without.
+import { createServer } from 'node:http'
+import type { RequestListener } from 'node:http'
+import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport as HttpV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { InMemoryTransport as InMemoryV1 } from '@modelcontextprotocol/sdk/inMemory.js'
+import { McpServer as ServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js'
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
+import { Client as ClientV2, InMemoryTransport as InMemoryV2, StreamableHTTPClientTransport as HttpV2 } from '@modelcontextprotocol/client'
+import { toNodeHandler } from '@modelcontextprotocol/node'
+import { createMcpHandler, McpServer as ServerV2 } from '@modelcontextprotocol/server'
+import { getCredentials, parseHeaders } from 'mcp-credentials'
+import type { CredentialSource } from 'mcp-credentials'
+import { withCredentials } from 'mcp-credentials/mcp'
+
+export const SDKS = ['v1', 'v2'] as const
+export type Sdk = (typeof SDKS)[number]
+/** Without the adapter; with it, but without redaction; with both. */
+export const VARIANTS = ['raw', 'adapter', 'redaction'] as const
+export type Variant = (typeof VARIANTS)[number]
+
+let serial = 0
+
+/** The headers that a gateway adds; their token is another one each time. */
+export const freshHeaders = (): Record<string, string> => ({
+  'x-mcp-cred-access-token': `ya29.FAKE-${++serial}-${'a'.repeat(120)}`,
+  'x-mcp-cred-scopes': 'repo read:user',
+  'x-mcp-cred-extra': '{"tenant":"acme"}',
+  'x-mcp-cred-expires-at': '2099-05-04T12:00:00Z',
+})
+
+// In memory there are no headers: a call gets those that a gateway would have sent.
+const source: CredentialSource = ({ headers }) => parseHeaders(headers ?? freshHeaders(), 'oauth')
+
+const WORDS = 'The quick brown fox jumps over the lazy dog, and answers {"id":123,"name":"x"} at https://example.com/a?b=c '
+
+/** A tool that answers with a text of so many bytes. */
+function createTool(bytes: number, variant: Variant) {
+  const text = WORDS.repeat(Math.ceil(bytes / WORDS.length)).slice(0, bytes)
+  return async () => {
+    if (variant !== 'raw') getCredentials('oauth')
+    return { content: [{ type: 'text' as const, text }] }
+  }
+}
+
+const options = (variant: Variant) => (variant === 'adapter' ? { redact: false as const } : {})
+
+function createV1(bytes: number, variant: Variant): ServerV1 {
+  const server = new ServerV1({ name: 'bench', version: '1.0.0' })
+  server.registerTool('tool', {}, createTool(bytes, variant))
+  return variant === 'raw' ? server : withCredentials(server, source, options(variant))
+}
+
+function createV2(bytes: number, variant: Variant): ServerV2 {
+  const server = new ServerV2({ name: 'bench', version: '1.0.0' })
+  server.registerTool('tool', {}, createTool(bytes, variant))
+  return variant === 'raw' ? server : withCredentials(server, source, options(variant))
+}
+
+export interface Caller {
+  call(): Promise<unknown>
+  close(): Promise<void>
+}
+
+const tool = { name: 'tool', arguments: {} }
+const info = { name: 'bench', version: '1.0.0' }
+
+export async function connectInMemory(sdk: Sdk, bytes: number, variant: Variant): Promise<Caller> {
+  if (sdk === 'v1') {
+    const [near, far] = InMemoryV1.createLinkedPair()
+    await createV1(bytes, variant).connect(far)
+    const client = new ClientV1(info)
+    await client.connect(near)
+    return { call: () => client.callTool(tool), close: () => client.close() }
+  }
+  const [near, far] = InMemoryV2.createLinkedPair()
+  await createV2(bytes, variant).connect(far)
+  const client = new ClientV2(info)
+  await client.connect(near)
+  return { call: () => client.callTool(tool), close: () => client.close() }
+}
+
+/** Stateless servers over Streamable HTTP, one path for each variant and size: /raw/2000, say. */
+export function createListener(sdk: Sdk): RequestListener {
+  const handlers = new Map<string, RequestListener>()
+  const handlerOf = (url: string): RequestListener => {
+    const known = handlers.get(url)
+    if (known) return known
+    const [, variant = '', bytes] = url.split('/')
+    const make = sdk === 'v1' ? listenerOfV1 : listenerOfV2
+    const handler = make(Number(bytes), variant as Variant)
+    handlers.set(url, handler)
+    return handler
+  }
+  return (request, response) => handlerOf(request.url ?? '')(request, response)
+}
+
+const listenerOfV1 = (bytes: number, variant: Variant): RequestListener => async (request, response) => {
+  const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined })
+  response.on('close', () => void transport.close())
+  await createV1(bytes, variant).connect(transport as Parameters<ServerV1['connect']>[0])
+  await transport.handleRequest(request, response)
+}
+
+function listenerOfV2(bytes: number, variant: Variant): RequestListener {
+  const handle = toNodeHandler(createMcpHandler(() => createV2(bytes, variant)))
+  return (request, response) => void handle(request, response)
+}
+
+/** A client whose every request has a token of its own. */
+export async function connectOverHttp(sdk: Sdk, url: URL): Promise<Caller> {
+  const withHeaders = (address: string | URL, init: RequestInit = {}) => fetch(address, { ...init, headers: { ...Object.fromEntries(new Headers(init.headers)), ...freshHeaders() } })
+  if (sdk === 'v1') {
+    const client = new ClientV1(info)
+    await client.connect(new HttpV1(url, { fetch: withHeaders }) as Parameters<ClientV1['connect']>[0])
+    return { call: () => client.callTool(tool), close: () => client.close() }
+  }
+  const client = new ClientV2(info, { versionNegotiation: { mode: { pin: '2026-07-28' } } })
+  await client.connect(new HttpV2(url, { fetch: withHeaders }))
+  return { call: () => client.callTool(tool), close: () => client.close() }
+}
+
+// As a process of its own: serves the SDK that it is told, and reports the processor time that it has used, when asked.
+if (process.send) {
+  const server = createServer(createListener(process.argv[2] as Sdk))
+  server.listen(0, '127.0.0.1', () => process.send?.(server.address()))
+  process.on('message', () => process.send?.(process.cpuUsage()))
+  process.on('disconnect', () => process.exit())
+}
