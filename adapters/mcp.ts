@@ -112,8 +112,13 @@ export function withCredentials<S extends McpServerLike>(server: S, source: Cred
     const scrubbed = own.taskStore ? { ...own, taskStore: scrubTaskStore(own.taskStore, redact) } : own
     const id = mcpReq ? mcpReq.id : context.requestId
     tools.set(id, tool)
-    const outcome = (async () => scrubResult(await runWithCredentials(credential, () => run(scrubbed)), redact))()
-    return outcome.catch((error: unknown) => { throw redact(error).value }).finally(() => tools.delete(id))
+    try {
+      return scrubResult(await runWithCredentials(credential, () => run(scrubbed)), redact)
+    } catch (error) {
+      throw redact(error).value
+    } finally {
+      tools.delete(id)
+    }
   }
 
   function clean<T>(value: T, tool: string | undefined, credential?: ResolvedCredential): Cleaned<T> {

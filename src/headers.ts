@@ -57,9 +57,8 @@ export const isHeadersLike = <H extends object>(headers: H): headers is Extract<
   'get' in headers && typeof headers.get === 'function'
 
 function singleValue(value: unknown, header: string): string | undefined {
-  const values: unknown[] = Array.isArray(value) ? value : [value]
-  if (values.length > 1) throw invalidCredential(`${header} was sent more than once.`)
-  const first = values[0] ?? ''
+  if (Array.isArray(value) && value.length > 1) throw invalidCredential(`${header} was sent more than once.`)
+  const first: unknown = (Array.isArray(value) ? value[0] : value) ?? ''
   if (typeof first === 'string') return first || undefined
   throw invalidCredential(`${header} must be a string.`)
 }

@@ -7,16 +7,23 @@ export const MIN_LENGTH = 8
 
 type Secret = readonly [name: string, value: string]
 
-/** A secret of several lines is often shown line by line. */
-const linesOf = (secret: string) => [secret, ...secret.split(/[\r\n]+/).map((line) => line.trim())]
-
 function secretsOf(credential: ResolvedCredential, except: readonly string[]): Secret[] {
+  const secrets: Secret[] = []
+  const add = (name: string, value: string | undefined) => {
+    if (value !== undefined && value.length >= MIN_LENGTH) secrets.push([name, value])
+  }
   const { accessToken, refreshToken, clientSecret, fields } = credential
-  const tokens = Object.entries({ accessToken, refreshToken, clientSecret })
-  const named = Object.entries(fields).map(([name, value], index): [string, string] =>
-    except.includes(name) ? [name, ''] : [describeField(name, index + 1), value],
-  )
-  return [...tokens, ...named].flatMap(([name, value = '']) => linesOf(value).map((line): Secret => [name, line]))
+  add('accessToken', accessToken)
+  add('refreshToken', refreshToken)
+  add('clientSecret', clientSecret)
+  Object.entries(fields).forEach(([name, value], index) => {
+    if (!except.includes(name)) add(describeField(name, index + 1), value)
+  })
+  // A secret of several lines is often shown line by line.
+  for (const [name, value] of [...secrets]) {
+    if (/[\r\n]/.test(value)) for (const line of value.split(/[\r\n]+/)) add(name, line.trim())
+  }
+  return secrets
 }
 
 interface Form {
@@ -146,7 +153,7 @@ export function matcherOf(credential: ResolvedCredential, except: readonly strin
   const key = JSON.stringify(except)
   const known = matchers.get(credential)?.get(key)
   if (known) return known
-  const secrets = secretsOf(credential, except).filter(([, value]) => value.length >= MIN_LENGTH)
+  const secrets = secretsOf(credential, except)
   if (secrets.length === 0) return undefined
   // Kept from when it has cost something: most credentials are new with each call, and most texts are harmless.
   return new Matcher(secrets, (matcher) => {

@@ -37,9 +37,29 @@ type Slot = readonly [name: PropertyKey, value: unknown]
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
-function attempt<T>(read: () => T): T | undefined {
+/** What a property holds; nothing, where reading it throws. */
+function read(object: object, name: PropertyKey): unknown {
   try {
-    return read()
+    return Reflect.get(object, name)
+  } catch {
+    return undefined
+  }
+}
+
+function namesOf(object: object): PropertyKey[] {
+  try {
+    return Reflect.ownKeys(object)
+  } catch {
+    return []
+  }
+}
+
+/** What JSON shows of an object, since that is what leaves the process: of a URL, say, its text. */
+function asJson(object: object): unknown {
+  const toJSON = read(object, 'toJSON')
+  if (typeof toJSON !== 'function') return object
+  try {
+    return toJSON.call(object)
   } catch {
     return undefined
   }
@@ -55,14 +75,14 @@ function bytesOf(object: object): string | undefined {
   return text
 }
 
-/** What an object holds, by name; a getter that throws holds nothing. */
+/** What an object holds, by name. */
 function slotsOf(object: object): Slot[] {
   if (Array.isArray(object)) return Array.from(object, (value, index): Slot => [index, value])
   if (object instanceof Map) return [...object].flatMap(([key, value]): Slot[] => [['key', key], ['value', value]])
   if (object instanceof Set) return Array.from(object, (value): Slot => ['value', value])
-  const names = attempt(() => Reflect.ownKeys(object)) ?? []
+  const names = namesOf(object)
   if (object instanceof Error && !names.includes('message')) names.push('message')
-  return names.map((name) => [name, attempt(() => Reflect.get(object, name))])
+  return names.map((name) => [name, read(object, name)])
 }
 
 class Redaction {
@@ -87,13 +107,11 @@ class Redaction {
     return this.#replace(value, [])
   }
 
-  /** What JSON shows of an object, since that is what leaves the process: of a URL, say, its text. */
+  /** What of a value is searched, and shown. */
   #show(value: unknown): unknown {
     if (!isObject(value) || value instanceof Error || value instanceof Uint8Array) return value
-    if (!this.#shown.has(value)) {
-      const toJSON = attempt(() => Reflect.get(value, 'toJSON'))
-      this.#shown.set(value, typeof toJSON === 'function' ? attempt(() => toJSON.call(value)) : value)
-    }
+    // Once each: a toJSON may give something else the second time.
+    if (!this.#shown.has(value)) this.#shown.set(value, asJson(value))
     return this.#shown.get(value)
   }
 
@@ -188,7 +206,7 @@ class Redaction {
       for (let count = 2; taken.has(key); count++) key = `${String(base)} ${count}`
       taken.add(key)
       // A getter stays one unless it gave a secret, or is the stack of an error, which is that of the error it is called on.
-      const isGetter = known.get !== undefined && name !== 'stack' && value === attempt(() => Reflect.get(object, name))
+      const isGetter = known.get !== undefined && name !== 'stack' && value === read(object, name)
       const { enumerable = true } = known
       // It fails where the runtime has put a property of its own into an object of its own: Deno, into a DOMException.
       Reflect.defineProperty(copy, key, isGetter ? { ...known, configurable: true } : { value, enumerable, writable: true, configurable: true })
