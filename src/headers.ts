@@ -158,4 +158,4 @@ export function stripCredentialHeaders(headers: WebHeaders | Readonly<Record<str
   return copy
 }
 
-const isOurs = (name: string): boolean => name.toLowerCase().replace(/[_.]/g, '-').startsWith('x-mcp-cred-')
+const isOurs = (name: string): boolean => /^x[-_.]mcp[-_.]cred[-_.]/i.test(name)

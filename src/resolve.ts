@@ -44,7 +44,8 @@ function toHeaders(headers: NonNullable<AnyHeaders>): NonNullable<CredentialRequ
   return {
     get(name) {
       const key = name.toLowerCase()
-      return Object.hasOwn(headers, key) ? [headers[key]].flat().join(', ') : null
+      const value = Object.hasOwn(headers, key) ? headers[key] : undefined
+      return typeof value === 'object' ? value.join(', ') : (value ?? null)
     },
   }
 }

@@ -1,0 +1,169 @@
+// npm run bench: runs every measurement in processes of their own, prints the results, and writes RESULTS.md and
+// chart.svg. With --quick it only shows that everything runs, and writes nothing.
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Load } from './calls.ts'
+import { chartOf } from './chart.ts'
+import type { Bar } from './chart.ts'
+import type { Point } from './growth.ts'
+import { isVoid } from './measure.ts'
+import type { Ratio } from './measure.ts'
+import type { Row } from './redaction.ts'
+import type { Bundle, Installation } from './weight.ts'
+
+const isQuick = process.argv.includes('--quick')
+const modules = fileURLToPath(new URL('../node_modules/', import.meta.url))
+const RUNTIMES: Record<string, string> = {
+  'Node.js 20': `${modules}node-20/bin/node`,
+  'Node.js 22': `${modules}node-22/bin/node`,
+  'Node.js 24': `${modules}node-24/bin/node`,
+  'Node.js 26': `${modules}node-26/bin/node`,
+  Bun: `${modules}@oven/bun-linux-x64/bin/bun`,
+  Deno: `${modules}@deno/linux-x64-glibc/deno`,
+}
+
+interface Settings {
+  readonly rounds?: number
+  readonly milliseconds?: number
+  readonly calls?: number
+}
+
+function run<T>(name: string, runtime: string, settings: Settings): T {
+  console.error(`${name}, ${runtime} …`)
+  const flags = { Bun: [], Deno: ['run', '-A'] }[runtime] ?? ['--expose-gc']
+  const script = fileURLToPath(new URL(`${name}.js`, import.meta.url))
+  const { stdout, stderr, status } = spawnSync(RUNTIMES[runtime] ?? '', [...flags, script, JSON.stringify(settings)], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${name} failed: ${stderr}`)
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
+}
+
+type Ratios = Record<string, Ratio>
+const short: Settings = isQuick ? { rounds: 3, milliseconds: 1, calls: 200 } : {}
+
+const limits = Object.fromEntries(Object.keys(RUNTIMES).map((runtime) => [runtime, run<Ratios>('limit', runtime, short)]))
+interface Calls {
+  readonly inMemory: Ratios
+  readonly http: Ratios
+  readonly loads: Record<string, Record<string, Load>>
+}
+const MEASURED = ['Node.js 20', 'Node.js 24']
+const calls = Object.fromEntries(MEASURED.map((runtime) => [runtime, run<Calls>('calls', runtime, short)]))
+const peers = run<{ functions: Ratios; frameworks: Ratios }>('peers', 'Node.js 24', short)
+const redaction = run<{ lengths: Row[]; secrets: Row[]; levels: Row[]; ratio: Ratio }>('redaction', 'Node.js 24', short)
+const growth = run<Point[]>('growth', 'Node.js 24', isQuick ? { calls: 200_000 } : {})
+const weight = run<{ bundles: Record<string, Bundle>; installations: Record<string, Installation>; imports: Record<string, number> }>('weight', 'Node.js 24', short)
+
+const number = (value: number) => (value >= 100 ? Math.round(value).toLocaleString('en') : value >= 10 ? value.toFixed(1) : value.toFixed(2))
+const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
+  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+
+const show = (result: Ratio | undefined) => {
+  if (result === undefined) return ''
+  return isVoid(result) ? `(${result.ratio.toFixed(2)})` : `${result.ratio.toFixed(2)} (${result.low.toFixed(2)} to ${result.high.toFixed(2)})`
+}
+
+// Section by section, the budgets of the design: for Node.js 20 and 22, then for 24 and 26.
+const BUDGETS: Record<string, readonly [older: number, newer: number]> = {
+  'runWithCredentials, sync': [1.6, 1.1],
+  'runWithCredentials, 1 await': [1.5, 1.2],
+  getCredentials: [1.2, 1.2],
+  'parseHeaders, Web Headers': [3.2, 3.2],
+  'fromEnv, unchanged': [1.2, 1.2],
+}
+
+const names = Object.keys(limits['Node.js 20'] ?? {})
+const limitRows = names.map((name) => [name, BUDGETS[name]?.join(', ') ?? '', ...Object.keys(RUNTIMES).map((runtime) => show(limits[runtime]?.[name]))])
+
+const callRows = (kind: 'inMemory' | 'http') => Object.keys(calls['Node.js 20']?.[kind] ?? {}).map((name) => {
+  const cells = MEASURED.map((runtime) => calls[runtime]?.[kind][name])
+  return [name, ...cells.flatMap((cell) => [show(cell), cell ? `${number(cell.base / 1000)} µs, + ${number((cell.nanoseconds - cell.base) / 1000)}` : ''])]
+})
+
+const loadRows = MEASURED.flatMap((runtime) => Object.entries(calls[runtime]?.loads ?? {}).flatMap(([sdk, variants]) =>
+  Object.entries(variants).map(([variant, { requestsPerSecond, cpu }]) => [runtime, sdk, variant, number(requestsPerSecond), `${number(cpu)} µs`])))
+
+const ratioRows = (ratios: Ratios) => Object.entries(ratios).map(([name, result]) => [name, show(result), `${number(result.nanoseconds - result.base)} ns`])
+const redactionRows = (rows: readonly Row[]) => rows.map(({ name, milliseconds, each }) => [name, `${number(milliseconds)} ms`, `${number(each)} ns`])
+
+const sections = [
+  `# Results
+
+Written by \`npm run bench\`. Each number is a ratio within one process: the two kinds of work take turns, in rotated order,
+for ${short.rounds ?? 31} rounds; what stands here is the median, and between which values the middle half of the rounds lies. The base is
+measured against itself in the same rounds; where that control is not between 0.95 and 1.05 after five attempts, the ratio
+is void and stands alone in parentheses. Machines differ and are noisy: compare ratios, and take the times for a scale.`,
+  `## The limit
+
+What this package does, to the least code that does the same: raw \`AsyncLocalStorage\`; five reads of headers with
+\`JSON.parse\`, \`Date.parse\` and \`split\`, without checking anything; reads of the same variables by name. The budgets are for
+Node.js 20 and 22, then for 24 and 26; Bun and Deno are not gated, since their controls are too noisy.
+
+${table(['', 'budgets', ...Object.keys(RUNTIMES)], limitRows)}`,
+  `## Peers
+
+A value is set for a request, and read by a handler ten asynchronous frames down, on Node.js 24. To handing a header from
+frame to frame by hand, as with \`extra.requestInfo.headers\`:
+
+${table(['', 'ratio', 'adds'], ratioRows(peers.functions))}
+
+To the same application without, injected without a socket:
+
+${table(['', 'ratio', 'adds'], ratioRows(peers.frameworks))}
+
+The fetch adapter of this package keeps the scope until the body was read, for which it passes the body on as a stream of
+its own; the others end, or let go of, theirs with the handler.`,
+  `## The whole way
+
+A tool call over the real SDKs (v1 1.32.2, v2 2.4.0), client and server in one process, to the same call without the
+adapter: with it but without redaction, and with redaction. Each call has a credential that is new, parsed from headers.
+Beside the ratio stand the call without and what is added.
+
+${table(['in memory', ...MEASURED.flatMap((runtime) => [runtime, 'time'])], callRows('inMemory'))}
+
+${table(['Streamable HTTP on loopback', ...MEASURED.flatMap((runtime) => [runtime, 'time'])], callRows('http'))}
+
+100 clients at a time, a result of 2,000 bytes, the server in a process of its own:
+
+${table(['', 'SDK', '', 'requests a second', 'processor time of a call'], loadRows)}`,
+  `## redactSecrets
+
+On Node.js 24. To one \`String.includes\` over the same 1 MB, with three secrets of 40 characters: ${show(redaction.ratio)}; the budget is 20.
+
+${table(['a text', 'takes', 'a character'], redactionRows(redaction.lengths))}
+
+${table(['credentials', 'take', 'a secret'], redactionRows(redaction.secrets))}
+
+${table(['objects and arrays around a secret', 'take', 'a level'], redactionRows(redaction.levels))}`,
+  `## Growth
+
+Calls in memory on SDK v2 and Node.js 24, each with a credential of its own, results of 2 KB with redaction:
+
+${table(['calls', 'heap after a collection', 'a call'], growth.map(({ calls: count, heap, call }) => [count.toLocaleString('en'), `${heap.toFixed(1)} MB`, `${number(call)} µs`]))}`,
+  `## Weight
+
+${table(['bundled with esbuild', 'minified', 'gzipped', 'without its texts'], Object.entries(weight.bundles).map(([name, { minified, gzipped, withoutTexts }]) => [name, ...[minified, gzipped, withoutTexts].map((bytes) => `${(bytes / 1000).toFixed(1)} KB`)]))}
+
+${table(['installed', 'packages', 'size'], Object.entries(weight.installations).map(([name, { packages, kilobytes }]) => [name, `${packages}`, `${number(kilobytes)} KB`]))}
+
+${table(['imported on Node.js 24', 'adds to an empty script'], Object.entries(weight.imports).map(([name, milliseconds]) => [name, `${milliseconds.toFixed(1)} ms`]))}`,
+]
+
+const notes = fileURLToPath(new URL('../NOTES.md', import.meta.url))
+const text = `${[...sections, readFileSync(notes, 'utf8').trim()].join('\n\n')}\n`
+console.log(text)
+
+const bars = (runtime: string, index: 0 | 1): Bar[] => Object.entries(BUDGETS).map(([name, budgets]) => ({ name: `${name}, ${runtime}`, ratio: limits[runtime]?.[name]?.ratio ?? NaN, budget: budgets[index] }))
+const call = (runtime: string, kind: 'inMemory' | 'http', name: string, budget: number): Bar =>
+  ({ name: `${name.replace(/, 2,000 bytes, redaction/, '')}, ${runtime}`, ratio: calls[runtime]?.[kind][name]?.ratio ?? NaN, budget })
+const inMemory = 'v2, in memory, 2,000 bytes, redaction'
+const overHttp = 'v2, Streamable HTTP, 2,000 bytes, redaction'
+const chart = chartOf('What it costs: ratios to the same work without this package', [
+  ...bars('Node.js 20', 0), ...bars('Node.js 24', 1),
+  call('Node.js 20', 'inMemory', inMemory, 1.3), call('Node.js 24', 'inMemory', inMemory, 1.5),
+  call('Node.js 20', 'http', overHttp, 1.05), call('Node.js 24', 'http', overHttp, 1.05),
+])
+if (!isQuick) {
+  writeFileSync(fileURLToPath(new URL('../RESULTS.md', import.meta.url)), text)
+  writeFileSync(fileURLToPath(new URL('../chart.svg', import.meta.url)), chart)
+}
