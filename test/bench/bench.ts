@@ -58,9 +58,11 @@ const number = (value: number) => (value >= 100 ? Math.round(value).toLocaleStri
 const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
   [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
 
-const show = (result: Ratio | undefined) => {
+const show = (result: Ratio | undefined, budget = Infinity) => {
   if (result === undefined) return ''
-  return isVoid(result) ? `(${result.ratio.toFixed(2)})` : `${result.ratio.toFixed(2)} (${result.low.toFixed(2)} to ${result.high.toFixed(2)})`
+  const ratio = result.ratio.toFixed(2)
+  if (isVoid(result)) return `(${ratio})`
+  return `${Number(ratio) > budget ? `**${ratio}**` : ratio} (${result.low.toFixed(2)} to ${result.high.toFixed(2)})`
 }
 
 // Section by section, the budgets of the design: for Node.js 20 and 22, then for 24 and 26.
@@ -73,7 +75,7 @@ const BUDGETS: Record<string, readonly [older: number, newer: number]> = {
 }
 
 const names = Object.keys(limits['Node.js 20'] ?? {})
-const limitRows = names.map((name) => [name, BUDGETS[name]?.join(', ') ?? '', ...Object.keys(RUNTIMES).map((runtime) => show(limits[runtime]?.[name]))])
+const limitRows = names.map((name) => [name, BUDGETS[name]?.join(', ') ?? '', ...Object.keys(RUNTIMES).map((runtime, index) => show(limits[runtime]?.[name], BUDGETS[name]?.[Math.floor(index / 2)]))])
 
 const callRows = (kind: 'inMemory' | 'http') => Object.keys(calls['Node.js 20']?.[kind] ?? {}).map((name) => {
   const cells = MEASURED.map((runtime) => calls[runtime]?.[kind][name])
@@ -97,7 +99,7 @@ is void and stands alone in parentheses. Machines differ and are noisy: compare 
 
 What this package does, to the least code that does the same: raw \`AsyncLocalStorage\`; five reads of headers with
 \`JSON.parse\`, \`Date.parse\` and \`split\`, without checking anything; reads of the same variables by name. The budgets are for
-Node.js 20 and 22, then for 24 and 26; Bun and Deno are not gated, since their controls are too noisy.
+Node.js 20 and 22, then for 24 and 26, and bold is what exceeds them; Bun and Deno are not gated, since their controls are too noisy.
 
 ${table(['', 'budgets', ...Object.keys(RUNTIMES)], limitRows)}`,
   `## Peers
