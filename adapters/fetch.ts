@@ -5,7 +5,7 @@ import type { CredentialRequest, CredentialSource, HttpOptions } from 'mcp-crede
 
 /** A `Request`, as far as this needs it. */
 export interface FetchRequest {
-  readonly headers: { get(name: string): string | null }
+  readonly headers: NonNullable<CredentialRequest['headers']>
   readonly signal?: CredentialRequest['signal']
 }
 

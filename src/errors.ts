@@ -7,6 +7,7 @@
  * - `ERR_CREDENTIAL_NO_SCOPE`: there is no credential in this context.
  * - `ERR_CREDENTIAL_ENDED`: the call that the credential was for is over.
  * - `ERR_CREDENTIAL_NOT_FOUND`: a custom source knows no credential of this id.
+ * - `ERR_CREDENTIAL_UNTRUSTED`: the headers do not come from the gateway, or not as they are.
  * - `ERR_CREDENTIAL_UNAVAILABLE`: the source failed, for a reason that the caller is not told.
  */
 export type CredentialErrorCode =
@@ -16,6 +17,7 @@ export type CredentialErrorCode =
   | 'ERR_CREDENTIAL_NO_SCOPE'
   | 'ERR_CREDENTIAL_ENDED'
   | 'ERR_CREDENTIAL_NOT_FOUND'
+  | 'ERR_CREDENTIAL_UNTRUSTED'
   | 'ERR_CREDENTIAL_UNAVAILABLE'
 
 /**
@@ -40,7 +42,8 @@ export class CredentialError extends Error {
   }
 }
 
-const REQUEST_FAULTS: readonly string[] = ['ERR_CREDENTIAL_MISSING', 'ERR_CREDENTIAL_INVALID', 'ERR_CREDENTIAL_NOT_FOUND']
+const REQUEST_FAULTS: readonly string[] =
+  ['ERR_CREDENTIAL_MISSING', 'ERR_CREDENTIAL_INVALID', 'ERR_CREDENTIAL_NOT_FOUND', 'ERR_CREDENTIAL_UNTRUSTED']
 
 const CONNECT_THE_ACCOUNT = 'Connect the account in the gateway that calls this server; never paste the secret into the chat.'
 

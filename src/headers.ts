@@ -137,11 +137,17 @@ export function formatHeaders(credential: ResolvedCredential): Record<string, st
 const toAscii = (value: object): string => JSON.stringify(value).replace(/[\x7f-\uffff]/g, escapeUnicode)
 
 /** Web `Headers`, as far as {@link stripCredentialHeaders} needs them. */
-export type WebHeaders = { get(name: string): string | null; keys(): Iterable<string>; delete(name: string): void }
+export type WebHeaders = {
+  get(name: string): string | null
+  keys(): Iterable<string>
+  set(name: string, value: string): void
+  delete(name: string): void
+}
 
 /**
  * A copy of the headers without any that could be taken for ours: what a gateway does to everything that comes from
- * outside. Case is folded, and `_` and `.` count as `-`, as CGI and some proxies make of them.
+ * outside. Case is folded, and `_` and `.` count as `-`, as CGI and some proxies make of them. From `Connection`, whose
+ * options name headers that the next proxy removes, the names of ours are taken out (RFC 9110 section 7.6.1).
  *
  * @param headers - Web `Headers`, or a record of values by name
  * @example
@@ -151,11 +157,22 @@ export function stripCredentialHeaders<H extends WebHeaders>(headers: H): H
 export function stripCredentialHeaders<V>(headers: Readonly<Record<string, V>>): Record<string, V>
 export function stripCredentialHeaders(headers: WebHeaders | Readonly<Record<string, unknown>>): object {
   assertObject(headers, 'Headers')
-  if (!isHeadersLike(headers)) return Object.fromEntries(Object.entries(headers).filter(([name]) => !isOurs(name)))
+  if (!isHeadersLike(headers)) {
+    const kept = Object.entries(headers).filter(([name]) => !isCredentialHeader(name))
+    return Object.fromEntries(kept.map(([name, value]) => [name, /^connection$/i.test(name) ? withoutOurOptions(value) : value]))
+  }
   // Not headers.constructor: the headers that Hono hands out on Node.js look like Headers, but are not made like them.
   const copy: WebHeaders = Reflect.construct(Reflect.get(globalThis, 'Headers'), [headers])
-  for (const name of [...copy.keys()].filter(isOurs)) copy.delete(name)
+  for (const name of [...copy.keys()].filter(isCredentialHeader)) copy.delete(name)
+  const options = copy.get('connection')
+  if (options !== null) copy.set('connection', String(withoutOurOptions(options)))
   return copy
 }
 
-const isOurs = (name: string): boolean => /^x[-_.]mcp[-_.]cred[-_.]/i.test(name)
+export const isCredentialHeader = (name: string): boolean => /^x[-_.]mcp[-_.]cred[-_.]/i.test(name)
+
+function withoutOurOptions(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutOurOptions)
+  if (typeof value !== 'string') return value
+  return value.split(',').filter((option) => !isCredentialHeader(option.trim())).join(',')
+}

@@ -10,6 +10,8 @@ export { getCredentials, runWithCredentials, tryGetCredentials } from './context
 export type { ScopedResult } from './context.ts'
 export { redactSecrets } from './redact.ts'
 export type { RedactOptions } from './redact.ts'
+export { signHeaders } from './signature.ts'
+export type { SignatureOptions, SigningKey, SignOptions, VerifiableHeaders, Verify } from './signature.ts'
 export { createAdmission, resolveCredential } from './resolve.ts'
 export type { AnyHeaders, AnyRequest, HttpAdmission, HttpOptions } from './resolve.ts'
 export { fromEnv, fromHeaders, fromMode, getCredentialMode } from './source.ts'

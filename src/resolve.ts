@@ -42,6 +42,7 @@ export async function resolveCredential(
 function toHeaders(headers: NonNullable<AnyHeaders>): NonNullable<CredentialRequest['headers']> {
   if (isHeadersLike(headers)) return headers
   return {
+    keys: () => Object.keys(headers).map((name) => name.toLowerCase()),
     get(name) {
       const key = name.toLowerCase()
       const value = Object.hasOwn(headers, key) ? headers[key] : undefined

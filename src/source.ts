@@ -3,7 +3,9 @@ import type { CredentialType, ResolvedCredential } from './credential.ts'
 import { parseEnv, variableNames } from './env.ts'
 import type { Environment } from './env.ts'
 import { invalidCredential, MissingCredentialHeaderError, misuse } from './errors.ts'
-import { HEADERS, parseHeaders } from './headers.ts'
+import { HEADERS, isCredentialHeader, parseHeaders } from './headers.ts'
+import { createVerifier } from './signature.ts'
+import type { VerifiableHeaders, Verify } from './signature.ts'
 
 /** The `AbortSignal` of the user's runtime; the core is compiled without the types of any. */
 export type Signal = typeof globalThis extends { AbortSignal: { prototype: infer S } } ? S : { readonly aborted: boolean }
@@ -13,7 +15,7 @@ export interface CredentialRequest {
   /** The name of the tool. */
   readonly tool?: string | undefined
   /** The headers of this very request, by lower-case name; `undefined` where there are none, as on stdio. */
-  readonly headers: { get(name: string): string | null } | undefined
+  readonly headers: VerifiableHeaders | undefined
   /** What the MCP SDK verified about the caller. */
   readonly authInfo?: unknown
   /** The id of the MCP session, where there is one. */
@@ -48,6 +50,8 @@ export interface EnvOptions {
 export interface HeaderOptions {
   /** Declared by the server; its callers do not get to choose. */
   readonly type: CredentialType
+  /** How to tell that the headers come from the gateway; by default they are believed. */
+  readonly verify?: Verify | undefined
 }
 
 /**
@@ -85,17 +89,24 @@ export function fromEnv(prefix: string, options: EnvOptions = {}): CredentialSou
  * A source that reads the headers of the request with {@link parseHeaders}, and nothing else: when they are missing it
  * never falls back to the server's own credential.
  *
- * @param options - the `type` to read
- * @throws TypeError `ERR_INVALID_ARG_VALUE` without a type
+ * @param options - the `type` to read, and how to `verify` where the headers come from: `keys` to check the signature of
+ *   `signHeaders` with (at least 32 bytes each), `audience`, `toleranceSeconds` (by default 60); or a function of the
+ *   headers that tells whether to believe them
+ * @throws TypeError `ERR_INVALID_ARG_VALUE` without a type, or for a key that is too short
  * @example
  * withCredentials(server, fromHeaders({ type: 'oauth' }))
  */
 export function fromHeaders(options: HeaderOptions): CredentialSource {
   const type = declaredType(options)
+  const verify = options.verify && createVerifier(options.verify)
   return ({ headers }) => {
-    if (headers !== undefined) return parseHeaders(headers, type)
-    const header = type === 'oauth' ? HEADERS.accessToken : HEADERS.fields
-    throw new MissingCredentialHeaderError([header], `This call did not come over HTTP, so it has no ${header} header.`)
+    if (headers === undefined) {
+      const header = type === 'oauth' ? HEADERS.accessToken : HEADERS.fields
+      throw new MissingCredentialHeaderError([header], `This call did not come over HTTP, so it has no ${header} header.`)
+    }
+    // Where there is none of ours there is nothing to verify: parseHeaders says what is missing.
+    if (verify === undefined || ![...headers.keys()].some(isCredentialHeader)) return parseHeaders(headers, type)
+    return verify(headers).then(() => parseHeaders(headers, type))
   }
 }
 

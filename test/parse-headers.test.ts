@@ -227,6 +227,25 @@ describe('stripCredentialHeaders', () => {
     assert.equal(headers.get('x-mcp-cred-fields'), 'smuggled')
   })
 
+  describe('takes ours out of Connection, whose options the next proxy removes', () => {
+    const cases: [given: string, kept: string][] = [
+      ['close', 'close'],
+      ['keep-alive, Upgrade', 'keep-alive, Upgrade'],
+      ['X-MCP-Cred-Access-Token', ''],
+      ['close,X-MCP-CRED-Fields', 'close'],
+      ['x_mcp_cred_extra, keep-alive , x.mcp.cred.scopes,\tx-mcp-cred-signature', ' keep-alive '],
+      ['x-mcp-credential', 'x-mcp-credential'],
+    ]
+    for (const [given, kept] of cases) {
+      test(JSON.stringify(given), () => {
+        assert.deepEqual(stripCredentialHeaders({ Connection: given, connection: [given, 'te'], other: given }), { Connection: kept, connection: [kept, 'te'], other: given })
+        assert.deepEqual(stripCredentialHeaders({ connection: undefined, CONNECTION: 7 }), { connection: undefined, CONNECTION: 7 })
+        // A browser's Request would drop this header; Headers by themselves keep it.
+        assert.equal(stripCredentialHeaders(new Headers({ connection: given })).get('connection'), kept.trim())
+      })
+    }
+  })
+
   test('refuses what is no headers', () => {
     assert.throws(() => stripCredentialHeaders(undefined as never), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' })
   })
