@@ -174,5 +174,5 @@ export const isCredentialHeader = (name: string): boolean => /^x[-_.]mcp[-_.]cre
 function withoutOurOptions(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutOurOptions)
   if (typeof value !== 'string') return value
-  return value.split(',').filter((option) => !isCredentialHeader(option.trim())).join(',')
+  return value.split(',').map((option) => option.trim()).filter((option) => !isCredentialHeader(option)).join(', ')
 }

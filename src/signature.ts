@@ -123,7 +123,7 @@ function verifierOf({ keys, audience, toleranceSeconds = 60 }: SignatureOptions)
     if (Math.abs(Date.now() / 1000 - seconds) > toleranceSeconds) {
       throw untrusted(`${SIGNATURE} is too old, or from the future: is the clock of the gateway right, and that of the server?`)
     }
-    const signed = [...headers.keys()].filter(isSigned).map((name): [string, string] => [name, headers.get(name) ?? ''])
+    const signed = [...headers.keys()].filter(isSigned).map((name): [string, string] => [name, String(headers.get(name))])
     if (!signed.every(([, value]) => isAscii(value))) throw untrusted('A credential header of this request is not ASCII.')
     const data = encode(textToSign(seconds, audience, signed))
     // Not the promise: on Workers one must not be awaited by another request.
@@ -140,7 +140,7 @@ function parseSignature(value: string | null): { readonly seconds: number; reado
   if (!value) throw untrusted(`The request carries credentials, but no ${SIGNATURE} header: it did not come from the gateway.`)
   const [, seconds, hex = ''] = /^t=(\d{1,12}),v1=([\da-f]{64})$/.exec(value) ?? []
   if (seconds === undefined) throw untrusted(`${SIGNATURE} must be t=<unix seconds>,v1=<64 hex digits>.`)
-  return { seconds: Number(seconds), signature: Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16)) }
+  return { seconds: Number(seconds), signature: Uint8Array.from({ length: 32 }, (_, index) => Number.parseInt(hex.slice(2 * index, 2 * index + 2), 16)) }
 }
 
 const untrusted = (message: string): CredentialError => new CredentialError('ERR_CREDENTIAL_UNTRUSTED', message)
