@@ -6,7 +6,7 @@ import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import express from 'express'
 import multer from 'multer'
-import { CredentialNotFoundError, fromEnv, fromHeaders, getCredentials, OAuthCredential, tryGetCredentials } from 'mcp-credentials'
+import { CredentialNotFoundError, fromEnv, fromHeaders, getCredentials, OAuthCredential, signHeaders, tryGetCredentials } from 'mcp-credentials'
 import type { CredentialSource } from 'mcp-credentials'
 import { credentials } from 'mcp-credentials/express'
 import { withCredentials } from 'mcp-credentials/node-http'
@@ -87,6 +87,15 @@ for (const front of FRONTS) {
       await serving(listener, async (url) => {
         const headers: [string, string][] = [['x-tenant', 'acme'], ['set-cookie', 'a=1'], ['set-cookie', 'b=2']]
         assert.equal(await (await fetch(url, { headers })).text(), fingerprint(token))
+      })
+    })
+
+    test('signed headers are believed, unsigned and altered ones refused with 403', async () => {
+      const [token, key] = [fakeToken(), fakeToken()]
+      const signed = await signHeaders(headersWith(token), key)
+      await serving(front.listener(own, fromHeaders({ type: 'oauth', verify: { keys: [key] } })), async (url) => {
+        assert.equal(await (await fetch(url, { headers: signed })).text(), fingerprint(token))
+        for (const headers of [headersWith(token), { ...signed, 'x-mcp-cred-extra': '{}' }]) assert.equal((await fetch(url, { headers })).status, 403)
       })
     })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fromEnv, fromHeaders } from 'mcp-credentials'
+import { fromEnv, fromHeaders, signHeaders } from 'mcp-credentials'
 import { afterwards, fingerprint, waiting } from './servers.js'
 import { KINDS_V1, KINDS_V2, overStdio, using, WIRINGS } from './wirings.js'
 import type { Result, Setup } from './wirings.js'
@@ -27,6 +27,22 @@ for (const { name, overHttp, connect } of WIRINGS) {
         assert.equal(textOf(await call('whoami')), fingerprint(token))
       })
     })
+
+    if (overHttp) {
+      test('signed headers are believed, unsigned and altered ones are not', async () => {
+        const [token, key] = [fakeToken(), fakeToken()]
+        const source = fromHeaders({ type: 'oauth', verify: { keys: [key], audience: 'peer' } })
+        const signed = await signHeaders({ 'X-MCP-Cred-Access-Token': token }, key, { audience: 'peer' })
+        await using(connect({ source, headers: () => signed }), async ({ call }) => assert.equal(textOf(await call('whoami')), fingerprint(token)))
+        for (const forged of [{ ...signed, 'X-MCP-Cred-Scopes': 'admin' }, { 'X-MCP-Cred-Access-Token': token }]) {
+          await using(connect({ source, headers: () => forged }), async ({ call }) => {
+            const result = await call('whoami')
+            assert.equal(result.isError, true)
+            assert.match(textOf(result), /X-MCP-Cred-Signature (does not fit|header: it did not come from the gateway)/)
+          })
+        }
+      })
+    }
 
     test('a missing or malformed credential is a result that says what to do, and the tool does not run', async () => {
       const token = `${fakeToken()}é`
