@@ -38,6 +38,7 @@ declare module 'node:v8' {
 declare module 'node:process' {
   const process: {
     env: Record<string, string | undefined>
+    argv: string[]
     execPath: string
     getBuiltinModule?: unknown
   }
