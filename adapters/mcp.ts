@@ -113,11 +113,12 @@ export function withCredentials<S extends McpServerLike>(server: S, source: Cred
     const id = mcpReq ? mcpReq.id : context.requestId
     tools.set(id, tool)
     try {
-      return scrubResult(await runWithCredentials(credential, () => run(scrubbed)), redact)
-    } catch (error) {
-      throw redact(error).value
-    } finally {
+      const result = await runWithCredentials(credential, () => run(scrubbed))
       tools.delete(id)
+      return scrubResult(result, redact)
+    } catch (error) {
+      tools.delete(id)
+      throw redact(error).value
     }
   }
 
