@@ -13,7 +13,7 @@ interface Scope {
 
 interface ContextStorage {
   getStore(): Scope | undefined
-  run<A extends unknown[], R>(scope: Scope, fn: (...args: A) => R, ...args: A): R
+  run<A extends unknown[], R>(scope: Scope | undefined, fn: (...args: A) => R, ...args: A): R
 }
 
 type ContextStorageClass = new () => ContextStorage
@@ -38,7 +38,7 @@ class SynchronousStorage implements ContextStorage {
 
   getStore(): Scope | undefined { return this.#scope }
 
-  run<A extends unknown[], R>(scope: Scope, fn: (...args: A) => R, ...args: A): R {
+  run<A extends unknown[], R>(scope: Scope | undefined, fn: (...args: A) => R, ...args: A): R {
     const outer = this.#scope
     this.#scope = scope
     try {
@@ -153,6 +153,9 @@ export function tryGetCredentials(type?: CredentialType): ResolvedCredential | u
 
 /** The credential of the current scope, also when that has ended. */
 export const scopedCredential = (): ResolvedCredential | undefined => storage.getStore()?.redacts
+
+/** Runs `fn`, and what it starts, in no scope at all. */
+export const outsideOfScopes = <R>(fn: () => R): R => storage.run(undefined, fn)
 
 function whyThereIsNone(scope: Scope | undefined): CredentialError {
   if (scope?.error) return scope.error

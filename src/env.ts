@@ -30,11 +30,16 @@ const OAUTH_VARIABLES = {
 export function parseEnv<T extends CredentialType>(prefix: string, env: Environment, type: T): CredentialOf[T]
 export function parseEnv(prefix: string, env: Environment, type?: CredentialType): ResolvedCredential
 export function parseEnv(prefix: string, env: Environment, type?: CredentialType): ResolvedCredential {
+  return readEnv(prefix, env, type, false)
+}
+
+/** As parseEnv; with `canRefresh` an access token may be missing where there is what it takes to get one. */
+export function readEnv(prefix: string, env: Environment, type: CredentialType | undefined, canRefresh: boolean): ResolvedCredential {
   assertObject(env, 'The environment')
   assertType(type)
   try {
     const variables = new Variables(prefix, env)
-    return typeToRead(variables, type) === 'oauth' ? parseOAuth(variables) : parseStatic(variables)
+    return typeToRead(variables, type) === 'oauth' ? parseOAuth(variables, canRefresh) : parseStatic(variables)
   } catch (error) {
     // The environment is the server's own, whatever is wrong with it.
     throw error instanceof CredentialError ? new CredentialError(error.code, error.message, true) : error
@@ -132,14 +137,22 @@ function parseStatic(variables: Variables): StaticCredential {
   throw missing(variables, `Set ${start}FIELDS to a JSON object with a field, or ${start}FIELD_<name> for each.`)
 }
 
-function parseOAuth(variables: Variables): OAuthCredential {
+/** Stands for an access token that is yet to come. It has expired, so that nothing but a refresh makes use of it. */
+export const TO_BE_REFRESHED = 'to-be-refreshed'
+
+function parseOAuth(variables: Variables, canRefresh: boolean): OAuthCredential {
   const { start } = variables
   const read = (property: keyof typeof OAUTH_VARIABLES) => variables.read(OAUTH_VARIABLES[property])
-  const accessToken = read('accessToken')
-  if (accessToken === undefined) throw missing(variables, `Set ${start}ACCESS_TOKEN to the access token.`)
   const [refreshToken, clientId, clientSecret] = [read('refreshToken'), read('clientId'), read('clientSecret')]
   const [tokenUri, scopes, time] = [read('tokenUri'), splitScopes(read('scopes') ?? ''), read('expiresAt')]
-  const expiresAt = time === undefined ? undefined : parseTimestamp(time, `${start}EXPIRES_AT`)
+  const isToCome = canRefresh && Boolean(refreshToken && clientId && tokenUri)
+  const accessToken = read('accessToken') ?? (isToCome ? TO_BE_REFRESHED : undefined)
+  if (accessToken === undefined) {
+    const others = canRefresh ? `, or ${['REFRESH_TOKEN', 'CLIENT_ID', 'TOKEN_URI'].map((name) => start + name).join(', ')} to get one` : ''
+    throw missing(variables, `Set ${start}ACCESS_TOKEN to the access token${others}.`)
+  }
+  const known = time === undefined ? undefined : parseTimestamp(time, `${start}EXPIRES_AT`)
+  const expiresAt = accessToken === TO_BE_REFRESHED ? new Date(0) : known
   const extra = readExtra(variables)
   const properties = { accessToken, refreshToken, clientId, clientSecret, tokenUri, scopes, expiresAt, extra }
   const origins = Object.fromEntries(Object.entries(OAUTH_VARIABLES).map(([property, name]) => [property, start + name]))

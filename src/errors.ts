@@ -8,6 +8,7 @@
  * - `ERR_CREDENTIAL_ENDED`: the call that the credential was for is over.
  * - `ERR_CREDENTIAL_NOT_FOUND`: a custom source knows no credential of this id.
  * - `ERR_CREDENTIAL_UNTRUSTED`: the headers do not come from the gateway, or not as they are.
+ * - `ERR_CREDENTIAL_REFRESH`: the access token has expired, and could not be refreshed.
  * - `ERR_CREDENTIAL_UNAVAILABLE`: the source failed, for a reason that the caller is not told.
  */
 export type CredentialErrorCode =
@@ -18,6 +19,7 @@ export type CredentialErrorCode =
   | 'ERR_CREDENTIAL_ENDED'
   | 'ERR_CREDENTIAL_NOT_FOUND'
   | 'ERR_CREDENTIAL_UNTRUSTED'
+  | 'ERR_CREDENTIAL_REFRESH'
   | 'ERR_CREDENTIAL_UNAVAILABLE'
 
 /**
@@ -86,6 +88,32 @@ export class CredentialNotFoundError extends CredentialError {
   }
 
   get credentialId(): string { return this.#credentialId }
+}
+
+// RFC 6749 section 5.2. An answer could have anything else in its place.
+const REFRESH_ERRORS = ['invalid_request', 'invalid_client', 'invalid_grant', 'unauthorized_client', 'unsupported_grant_type', 'invalid_scope']
+
+/**
+ * The access token has expired, and could not be refreshed, with code `ERR_CREDENTIAL_REFRESH`.
+ *
+ * @param reason - half a sentence that says why, without a value in it
+ * @param status - the HTTP status of the answer, if there was one
+ * @param error - what the answer gives as its error; kept where it is one of RFC 6749 section 5.2
+ * @example
+ * if (error instanceof CredentialRefreshError && error.error === 'invalid_grant') await forgetAccount()
+ */
+export class CredentialRefreshError extends CredentialError {
+  override readonly name: string = 'CredentialRefreshError'
+  readonly status: number | undefined
+  readonly error: string | undefined
+
+  constructor(reason: string, status?: number, error?: unknown) {
+    const known = REFRESH_ERRORS.find((code) => code === error)
+    const advice = known === 'invalid_grant' ? ' The account must be connected anew.' : ''
+    super('ERR_CREDENTIAL_REFRESH', `The access token could not be refreshed: ${reason}${known ? ` (${known})` : ''}.${advice}`)
+    this.status = status
+    this.error = known
+  }
 }
 
 export const invalidCredential = (message: string): CredentialError =>

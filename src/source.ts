@@ -1,9 +1,11 @@
 import { assertType } from './credential.ts'
-import type { CredentialType, ResolvedCredential } from './credential.ts'
-import { parseEnv, variableNames } from './env.ts'
+import type { CredentialType, OAuthCredential, ResolvedCredential } from './credential.ts'
+import { readEnv, TO_BE_REFRESHED, variableNames } from './env.ts'
 import type { Environment } from './env.ts'
-import { invalidCredential, MissingCredentialHeaderError, misuse } from './errors.ts'
+import { CredentialRefreshError, invalidCredential, MissingCredentialHeaderError, misuse } from './errors.ts'
 import { HEADERS, isCredentialHeader, parseHeaders } from './headers.ts'
+import { createRefresher } from './refresh.ts'
+import type { Refresher } from './refresh.ts'
 import { createVerifier } from './signature.ts'
 import type { VerifiableHeaders, Verify } from './signature.ts'
 
@@ -45,6 +47,8 @@ export interface EnvOptions {
   readonly type?: CredentialType | undefined
   /** The variables; by default `process.env`. */
   readonly env?: Environment | undefined
+  /** Keeps OAuth tokens fresh: what `createRefresher` gives, or `true` for its defaults. */
+  readonly refresh?: Refresher | true | undefined
 }
 
 export interface HeaderOptions {
@@ -59,29 +63,39 @@ export interface HeaderOptions {
  * the same credential for as long as they do not.
  *
  * @param prefix - what the names of the variables start with
- * @param options - `type` to read, and `env` to read from
- * @throws TypeError `ERR_INVALID_ARG_VALUE` where the runtime has no `process.env` and no `env` is given
+ * @param options - `type` to read, `env` to read from, and whether and how to `refresh` OAuth tokens, with which the access
+ *   token may be missing where refresh token, client id and token URI are set
+ * @throws TypeError `ERR_INVALID_ARG_VALUE` where the runtime has no `process.env` and no `env` is given, or for `refresh`
+ *   without the type `oauth`
  * @example
  * withCredentials(server, fromEnv('WEATHER_', { type: 'static' }))
  */
 export function fromEnv(prefix: string, options: EnvOptions = {}): CredentialSource {
-  const { type } = options
+  const { type, refresh } = options
   assertType(type)
   readableEnv(options.env)
+  if (refresh && type !== 'oauth') throw misuse('ERR_INVALID_ARG_VALUE', 'refresh is for { type: "oauth" }.')
   // Enumerating process.env costs 50 µs at 100 variables and 1.8 ms at 1000 (measured), reading one by name 0.15 µs.
   let names: string[] = []
   let values: (string | undefined)[] = []
   let credential: ResolvedCredential | undefined
 
-  return () => {
+  const load = (): ResolvedCredential => {
     const env = readableEnv(options.env)
     if (credential === undefined || names.some((name, index) => env[name] !== values[index])) {
       credential = undefined
-      credential = parseEnv(prefix, env, type)
+      credential = readEnv(prefix, env, type, Boolean(refresh))
       names = variableNames(prefix, env, type && credential.type)
       values = names.map((name) => env[name])
     }
     return credential
+  }
+  if (!refresh) return load
+  const refresher = refresh === true ? createRefresher() : refresh
+  return async () => {
+    const fresh = await refresher(load() as OAuthCredential)
+    if (fresh.accessToken === TO_BE_REFRESHED) throw new CredentialRefreshError('there is no access token yet')
+    return fresh
   }
 }
 
@@ -129,7 +143,7 @@ export function getCredentialMode(env: Environment = processEnv() ?? {}): Creden
  * {@link fromHeaders}.
  *
  * @param prefix - what the names of the variables start with
- * @param options - the `type` to read, and `env` to read from
+ * @param options - the `type` to read; `env` and `refresh` of {@link fromEnv}, `verify` of {@link fromHeaders}
  * @throws CredentialError `ERR_CREDENTIAL_INVALID` for an unknown mode
  * @throws TypeError `ERR_INVALID_ARG_VALUE` without a type
  * @example

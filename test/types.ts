@@ -1,6 +1,6 @@
 // Compiled, not run: what must compile, and, below each @ts-expect-error, what must not.
 import {
-  formatHeaders, fromEnv, fromHeaders, fromMode, getCredentials, OAuthCredential, parseEnv, parseHeaders,
+  createRefresher, formatHeaders, fromEnv, fromHeaders, fromMode, getCredentials, OAuthCredential, parseEnv, parseHeaders,
   runWithCredentials, StaticCredential, stripCredentialHeaders, tryGetCredentials,
 } from 'mcp-credentials'
 import type { CredentialRequest, CredentialSource, ResolvedCredential } from 'mcp-credentials'
@@ -89,6 +89,14 @@ new OAuthCredential({ accessToken: 'a', extra: { a: undefined } })
 new StaticCredential({ apiKey: record['API_KEY'] })
 // @ts-expect-error A server declares the type of its headers.
 fromHeaders({})
+// @ts-expect-error To verify takes keys.
+fromHeaders({ type: 'oauth', verify: { audience: 'a' } })
+fromHeaders({ type: 'oauth', verify: async (headers) => headers.get('a') === 'b' })
+// @ts-expect-error A refresher is a function, or true.
+fromEnv('A_', { type: 'oauth', refresh: false })
+fromMode('A_', { type: 'oauth', refresh: createRefresher({ fetch, onRefresh: async ({ refreshToken }) => void refreshToken }) })
+// @ts-expect-error It refreshes OAuth credentials.
+createRefresher()(fixed)
 // @ts-expect-error In every mode.
 fromMode('A_', {})
 // @ts-expect-error A source returns a credential.

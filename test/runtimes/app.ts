@@ -1,6 +1,6 @@
 // A server for every runtime that takes a fetch handler. It tells what its handlers saw.
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
-import { fromHeaders, getCredentials } from 'mcp-credentials'
+import { createRefresher, fromEnv, fromHeaders, getCredentials } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/fetch'
 import { withCredentials as withMcpCredentials } from 'mcp-credentials/mcp'
 
@@ -88,6 +88,11 @@ function createServer(): McpServer {
   return server
 }
 
+// Of an environment with a refresh token alone.
+const refreshed = fromEnv('SVC_', { type: 'oauth', refresh: createRefresher({ allowInsecureLoopback: true, timeoutSeconds: 3 }) })
+const serveRefreshed = withCredentials(async (_request: Request) => new Response(await identify()), refreshed)
+const mcpRefreshed = createMcpHandler(() => withMcpCredentials(createServer(), refreshed))
+
 const mcp = createMcpHandler(() => withMcpCredentials(createServer(), source))
 // Credentials from the adapter for fetch handlers alone; nothing in it knows of MCP.
 const mcpInFetch = createMcpHandler(createServer)
@@ -99,6 +104,8 @@ export default {
     const { pathname, search } = new URL(request.url)
     if (pathname === '/seen') return Promise.resolve(Response.json(seen.get(search) ?? []))
     if (pathname === '/mcp') return mcp.fetch(request)
+    if (pathname === '/refreshed') return serveRefreshed(request)
+    if (pathname === '/mcp-refreshed') return mcpRefreshed.fetch(request)
     return pathname === '/mcp-in-fetch' ? serveMcpInFetch(request) : serveRoutes(request)
   },
 }

@@ -150,7 +150,7 @@ const QUICKJS_TIMERS = `
   }`
 
 export async function runInQuickJS(): Promise<SuiteReport> {
-  const script = await bundleSuite('iife', { hasStore: false, hasCrypto: false, before: `import '${root}test/runtimes/portable/quickjs.ts'` })
+  const script = await bundleSuite('iife', { hasStore: false, hasWeb: false, before: `import '${root}test/runtimes/portable/quickjs.ts'` })
   // Its types are those of its CommonJS form.
   const quickjs = await newQuickJSWASMModuleFromVariant(variant as unknown as QuickJSSyncVariant)
   const context = quickjs.newContext()

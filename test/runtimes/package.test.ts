@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { binaries, root } from './hosts.ts'
 
 const MODULES = [
-  ...['context', 'credential', 'env', 'errors', 'forms', 'headers', 'index', 'matcher', 'redact', 'resolve', 'signature', 'source', 'values'].map((name) => `src/${name}`),
+  ...['context', 'credential', 'env', 'errors', 'forms', 'headers', 'index', 'matcher', 'redact', 'refresh', 'resolve', 'signature', 'source', 'values'].map((name) => `src/${name}`),
   ...['express', 'fetch', 'mcp', 'node-http'].map((name) => `adapters/${name}`),
 ]
 const PAPERS = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']

@@ -101,6 +101,55 @@ for (const [name, start] of Object.entries(servers)) {
       })
     })
 
+    describe('a refresh token in the environment', () => {
+      let generation = 0
+      let delay = 50
+      const endpoint = createServer(async (_request, response) => {
+        generation += 1
+        const token = { access_token: `FAKE-refreshed-${generation}`, token_type: 'Bearer', expires_in: 3600, refresh_token: `FAKE-refresh-${generation}` }
+        await sleep(delay)
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(token))
+      })
+      const startFresh = () => start(`${root}test/runtimes/app.ts`, { SVC_REFRESH_TOKEN: 'FAKE-refresh-0', SVC_CLIENT_ID: 'client', SVC_TOKEN_URI: `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}/token` })
+      before(() => once(endpoint.listen(0, '127.0.0.1'), 'listening'))
+      after(() => endpoint.close())
+      const own = () => fingerprint(`FAKE-refreshed-${generation}`)
+
+      test('is used once, however many requests wait', async () => {
+        const fresh = await startFresh()
+        try {
+          generation = 0
+          const answers = await Promise.all(Array.from({ length: 200 }, async () => (await fetch(new URL('/refreshed', fresh.url))).text()))
+          assert.deepEqual(new Set(answers), new Set([own()]))
+          const tools = await withClient(new URL('/mcp-refreshed', fresh.url), undefined, (client) => Promise.all(Array.from({ length: 50 }, () => call(client, 'whoami'))))
+          assert.deepEqual(new Set(tools.map(({ text }) => text)), new Set([`${own()} ${own()}`]))
+          assert.equal(generation, 1)
+        } finally {
+          await fresh.stop()
+        }
+      })
+
+      test('is used by the others, though the first client has left', async () => {
+        const fresh = await startFresh()
+        try {
+          generation = 0
+          delay = 300
+          const controller = new AbortController()
+          const first = fetch(new URL('/refreshed', fresh.url), { signal: controller.signal }).catch(() => undefined)
+          await sleep(100)
+          const others = Array.from({ length: 5 }, async () => (await fetch(new URL('/refreshed', fresh.url))).text())
+          await sleep(50)
+          controller.abort()
+          await first
+          assert.deepEqual(new Set(await Promise.all(others)), new Set([own()]))
+          assert.equal(generation, 1)
+        } finally {
+          delay = 50
+          await fresh.stop()
+        }
+      })
+    })
+
     test("the demo's server", async () => {
       const known = new Map([fakeToken(), fakeToken()].map((token, index) => [`Bearer ${token}`, `the issues of ${index}`]))
       const upstream = createServer((request, response) => response.end(known.get(String(request.headers.authorization)))).listen(0, '127.0.0.1')

@@ -9,21 +9,23 @@ const root = fileURLToPath(new URL('../../../', import.meta.url))
 const portable = `${root}test/runtimes/portable`
 
 const ANYWHERE = ['credential', 'parse-env', 'parse-headers', 'timestamp', 'source', 'redact', 'naive-global']
-const WITH_STORE = [...ANYWHERE, 'context', 'isolation', 'fetch', 'signature']
-const WITHOUT_STORE = [...ANYWHERE, 'no-async-local-storage', 'signature']
+// What needs Web Crypto, and the Fetch API.
+const WEB = ['signature', 'refresh']
+const WITH_STORE = [...ANYWHERE, 'context', 'isolation', 'fetch', ...WEB]
+const WITHOUT_STORE = [...ANYWHERE, 'no-async-local-storage', ...WEB]
 
 interface Options {
   readonly hasStore: boolean
-  /** Whether there is Web Crypto, which signatures need. */
-  readonly hasCrypto?: boolean
+  /** Whether there are Web Crypto and the Fetch API. */
+  readonly hasWeb?: boolean
   /** What runs before everything else, and after. */
   readonly before?: string
   readonly after?: string
 }
 
 /** The text of a module, or of a script, whose `report()` runs the cases. */
-export async function bundleSuite(format: 'esm' | 'iife', { hasStore, hasCrypto = true, before = '', after = '' }: Options): Promise<string> {
-  const names = (hasStore ? WITH_STORE : WITHOUT_STORE).filter((name) => hasCrypto || name !== 'signature')
+export async function bundleSuite(format: 'esm' | 'iife', { hasStore, hasWeb = true, before = '', after = '' }: Options): Promise<string> {
+  const names = (hasStore ? WITH_STORE : WITHOUT_STORE).filter((name) => hasWeb || !WEB.includes(name))
   const contents = `
     ${before}
     import { run } from 'node:test'
