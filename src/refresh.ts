@@ -131,7 +131,8 @@ interface RequestOptions extends RefreshOptions {
 async function requestToken(current: Refreshable, given: Refreshable, options: RequestOptions): Promise<Refreshable> {
   assertEndpoint(given.tokenUri, options.allowInsecureLoopback ?? false)
   const time = Date.now()
-  const deadline = runtime.AbortSignal.timeout(options.timeoutSeconds * 1000)
+  // A signal takes whole milliseconds, and no more than timers do.
+  const deadline = runtime.AbortSignal.timeout(Math.min(Math.ceil(options.timeoutSeconds * 1000), 2 ** 31 - 1))
   const isLate = new Promise<never>((_, reject) => {
     deadline.addEventListener('abort', () => reject(new CredentialRefreshError('the token endpoint took too long to answer')))
   })

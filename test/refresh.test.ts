@@ -77,6 +77,13 @@ describe('a refresher', () => {
     }
   })
 
+  test('takes any number of seconds for its timeout', async () => {
+    for (const timeoutSeconds of [1.2345678, 1e9, Infinity]) {
+      const { fetch } = endpoint(() => ({ access_token: 'FAKE-new' }))
+      assert.equal((await createRefresher({ fetch, timeoutSeconds })(expired())).accessToken, 'FAKE-new')
+    }
+  })
+
   test('asks as RFC 6749 says, for each kind of client', async () => {
     const secret = 'FAKE p@ss:w+rd%/é~!*'
     const kinds: [options: RefreshOptions, clientSecret: string | undefined, form: object, authorization: string | undefined][] = [
@@ -87,7 +94,7 @@ describe('a refresher', () => {
       [{ clientAuth: 'post' }, secret, { client_id: clientId, client_secret: secret }, undefined],
     ]
     for (const [options, clientSecret, form, authorization] of kinds) {
-      const { fetch, sent: [] = [], sent } = endpoint(() => ({ access_token: 'FAKE-new' }))
+      const { fetch, sent } = endpoint(() => ({ access_token: 'FAKE-new' }))
       await createRefresher({ fetch, ...options })(expired({ clientSecret }))
       assert.equal(sent[0]?.url, tokenUri)
       assert.deepEqual(sent[0]?.form, { grant_type: 'refresh_token', refresh_token: 'FAKE-refresh-0', ...form })
