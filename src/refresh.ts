@@ -12,15 +12,14 @@ interface TokenResponse {
   readonly status: number
   readonly body: { getReader(): Reader } | null
 }
-interface Signal {
-  addEventListener(type: 'abort', listener: () => void): void
-}
 interface Runtime {
   readonly fetch?: (url: string, init: object) => Promise<TokenResponse>
   readonly URL: new (url: string) => Record<'protocol' | 'hostname' | 'username' | 'password' | 'hash', string>
-  readonly AbortSignal: { timeout(milliseconds: number): Signal }
+  readonly AbortController: new () => { readonly signal: object; abort(): void }
   readonly TextDecoder: new () => { decode(bytes: Uint8Array): string }
   btoa(text: string): string
+  setTimeout(fn: () => void, milliseconds: number): unknown
+  clearTimeout(timer: unknown): void
 }
 const runtime = globalThis as unknown as Runtime
 
@@ -131,15 +130,28 @@ interface RequestOptions extends RefreshOptions {
 async function requestToken(current: Refreshable, given: Refreshable, options: RequestOptions): Promise<Refreshable> {
   assertEndpoint(given.tokenUri, options.allowInsecureLoopback ?? false)
   const time = Date.now()
-  // A signal takes whole milliseconds, and no more than timers do.
-  const deadline = runtime.AbortSignal.timeout(Math.min(Math.ceil(options.timeoutSeconds * 1000), 2 ** 31 - 1))
-  const isLate = new Promise<never>((_, reject) => {
-    deadline.addEventListener('abort', () => reject(new CredentialRefreshError('the token endpoint took too long to answer')))
-  })
-  const { status, text } = await Promise.race([post(current.refreshToken, given, options, deadline), isLate])
+  const { status, text } = await inTime(options.timeoutSeconds, (signal) => post(current.refreshToken, given, options, signal))
   const answer = parseAnswer(text)
   if (status !== 200) throw new CredentialRefreshError(`the token endpoint answered with ${status}`, status, answer?.['error'])
   return successorOf(current, given, answer, time)
+}
+
+async function inTime<T>(seconds: number, run: (signal: object) => Promise<T>): Promise<T> {
+  const controller = new runtime.AbortController()
+  let timer: unknown
+  const isLate = new Promise<never>((_, reject) => {
+    const giveUp = () => {
+      reject(new CredentialRefreshError('the token endpoint took too long to answer'))
+      controller.abort()
+    }
+    // No more than timers take.
+    timer = runtime.setTimeout(giveUp, Math.min(seconds * 1000, 2 ** 31 - 1))
+  })
+  try {
+    return await Promise.race([run(controller.signal), isLate])
+  } finally {
+    runtime.clearTimeout(timer)
+  }
 }
 
 function assertEndpoint(tokenUri: string, allowsLoopback: boolean): void {
@@ -158,7 +170,7 @@ function assertEndpoint(tokenUri: string, allowsLoopback: boolean): void {
 const formEncode = (text: string): string =>
   encodeURIComponent(text).replace(/[!'()~]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`).replace(/%20/g, '+')
 
-async function post(refreshToken: string, given: Refreshable, options: RequestOptions, signal: Signal): Promise<{ status: number; text: string }> {
+async function post(refreshToken: string, given: Refreshable, options: RequestOptions, signal: object): Promise<{ status: number; text: string }> {
   const { clientId, clientSecret, tokenUri } = given
   const auth = options.clientAuth ?? (clientSecret === undefined ? 'none' : 'basic')
   if (auth !== 'none' && clientSecret === undefined) throw new CredentialRefreshError('there is no client secret')
