@@ -25,13 +25,15 @@ function jsonForms(secret: string): string[] {
   return forms
 }
 
+/** application/x-www-form-urlencoded, as the URL standard writes it. */
+export const formEncode = (text: string): string => percent(encodeURIComponent(text), /[!'()~]/g).replace(/%20/g, '+')
+
 function percentForms(secret: string): string[] {
   const component = encodeURIComponent(secret)
   const strict = percent(component, /[!'()*]/g)
-  const form = percent(component, /[!'()~]/g).replace(/%20/g, '+')
   // What the URL parser does to a query.
   const query = percent(secret.replace(/[^\x21-\x7e]|["#<>]/gu, encodeURIComponent), /'/g)
-  return [component, strict, form, query].flatMap((text) => [text, lowerHex(text)])
+  return [component, strict, formEncode(secret), query].flatMap((text) => [text, lowerHex(text)])
 }
 
 function htmlForms(secret: string): string[] {

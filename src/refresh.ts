@@ -1,6 +1,7 @@
 import { outsideOfScopes } from './context.ts'
 import { OAuthCredential } from './credential.ts'
 import { CredentialRefreshError, misuse } from './errors.ts'
+import { formEncode } from './forms.ts'
 import { splitScopes } from './values.ts'
 
 // The Fetch API, as far as this needs it.
@@ -165,10 +166,6 @@ function assertEndpoint(tokenUri: string, allowsLoopback: boolean): void {
   }
   if (!isGood) throw new CredentialRefreshError('the token endpoint must be an https: URL without user info or fragment')
 }
-
-/** application/x-www-form-urlencoded, as the URL standard writes it. */
-const formEncode = (text: string): string =>
-  encodeURIComponent(text).replace(/[!'()~]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`).replace(/%20/g, '+')
 
 async function post(refreshToken: string, given: Refreshable, options: RequestOptions, signal: object): Promise<{ status: number; text: string }> {
   const { clientId, clientSecret, tokenUri } = given
