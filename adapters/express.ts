@@ -29,7 +29,11 @@ export interface ExpressResponse {
 export function credentials(
   source: CredentialSource,
   options: HttpOptions = {},
-): (request: ExpressRequest, response: ExpressResponse, next: (error?: unknown) => void) => Promise<void> {
+): (
+  request: ExpressRequest,
+  response: ExpressResponse,
+  next: (error?: unknown) => void,
+) => Promise<void> {
   const admit = createAdmission(source, options)
   return async (request, response, next) => {
     const { headers, auth: authInfo } = request

@@ -10,7 +10,10 @@ export interface FetchRequest {
 }
 
 interface Body {
-  getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: unknown }>; cancel(reason: unknown): Promise<void> }
+  getReader(): {
+    read(): Promise<{ readonly done: boolean; readonly value?: unknown }>
+    cancel(reason: unknown): Promise<void>
+  }
 }
 
 interface Controller {
@@ -20,7 +23,9 @@ interface Controller {
 }
 
 /** The `Response` of the user's runtime. */
-export type FetchResponse = typeof globalThis extends { Response: { prototype: infer R } } ? R : { readonly body: Body | null }
+export type FetchResponse = typeof globalThis extends { Response: { prototype: infer R } }
+  ? R
+  : { readonly body: Body | null }
 
 // Found at run time, like all that the package takes from its runtime.
 const { Response, ReadableStream } = globalThis as unknown as {
@@ -41,7 +46,11 @@ const { Response, ReadableStream } = globalThis as unknown as {
  * @example
  * export default { fetch: withCredentials(async () => callTheApi(getCredentials('oauth')), source) }
  */
-export function withCredentials<Q extends FetchRequest, A extends unknown[], R extends FetchResponse | undefined>(
+export function withCredentials<
+  Q extends FetchRequest,
+  A extends unknown[],
+  R extends FetchResponse | undefined,
+>(
   handler: (request: Q, ...rest: A) => R | Promise<R>,
   source: CredentialSource,
   options: HttpOptions = {},
@@ -102,11 +111,19 @@ function relay(original: Body): { readonly body: object; readonly isRead: Promis
     return cancellation
   }
 
-  const body = new ReadableStream({ start: (to: Controller) => void pump(to), pull: () => want(), cancel }, { highWaterMark: 0 })
+  const body = new ReadableStream(
+    { start: (to: Controller) => void pump(to), pull: () => want(), cancel },
+    { highWaterMark: 0 },
+  )
   return { body, isRead }
 }
 
 function signal<T>(): [promise: Promise<T>, resolve: (value: T | Promise<T>) => void] {
   let resolve!: (value: T | Promise<T>) => void
-  return [new Promise<T>((set) => { resolve = set }), resolve]
+  return [
+    new Promise<T>((set) => {
+      resolve = set
+    }),
+    resolve,
+  ]
 }

@@ -1,7 +1,19 @@
 // Credentials for the tools of an MCP server: SDK v1 (@modelcontextprotocol/sdk >= 1.26) and v2
 // (@modelcontextprotocol/server), any transport. Import it as mcp-credentials/mcp, or copy this file.
-import { CredentialError, redactSecrets, resolveCredential, runWithCredentials, stripCredentialHeaders } from 'mcp-credentials'
-import type { CredentialRequest, CredentialSource, HeaderRecord, ResolvedCredential, WebHeaders } from 'mcp-credentials'
+import {
+  CredentialError,
+  redactSecrets,
+  resolveCredential,
+  runWithCredentials,
+  stripCredentialHeaders,
+} from 'mcp-credentials'
+import type {
+  CredentialRequest,
+  CredentialSource,
+  HeaderRecord,
+  ResolvedCredential,
+  WebHeaders,
+} from 'mcp-credentials'
 
 type HandlerRegistry = { setRequestHandler(...args: never[]): void }
 
@@ -39,13 +51,17 @@ interface ServerInternals {
   readonly transport?: Transport | undefined
 }
 
-type Transport = { send(message: unknown, options?: { readonly relatedRequestId?: unknown }): unknown }
+type Transport = {
+  send(message: unknown, options?: { readonly relatedRequestId?: unknown }): unknown
+}
 
 // The request comes first; in SDK v2 its params alone, where the handler was registered with schemas of its own.
 type Handler = (first: unknown, context: CallContext) => unknown
 type Wrap = (handler: Handler, takesParams?: boolean) => Handler
 type Params = { readonly name?: unknown; readonly task?: unknown }
-type TaskStore = { storeTaskResult(id: string, status: string, result: unknown, ...rest: unknown[]): unknown }
+type TaskStore = {
+  storeTaskResult(id: string, status: string, result: unknown, ...rest: unknown[]): unknown
+}
 
 // `extra` of SDK v1, `ctx` of SDK v2.
 interface CallContext {
@@ -55,11 +71,20 @@ interface CallContext {
   readonly requestId?: unknown
   readonly taskStore?: TaskStore
   readonly requestInfo?: { readonly headers: HeaderRecord }
-  readonly mcpReq?: { readonly id: unknown; readonly method: string; readonly signal: CredentialRequest['signal'] }
+  readonly mcpReq?: {
+    readonly id: unknown
+    readonly method: string
+    readonly signal: CredentialRequest['signal']
+  }
   readonly http?: { readonly authInfo?: unknown; readonly req?: WebRequest }
 }
 
-type WebRequest = { readonly url: string; readonly method: string; readonly signal: unknown; readonly headers: WebHeaders }
+type WebRequest = {
+  readonly url: string
+  readonly method: string
+  readonly signal: unknown
+  readonly headers: WebHeaders
+}
 
 // A symbol that every copy of this file shares, so that none wraps a server that another has wrapped.
 const WRAPPED = Symbol.for('mcp-credentials.mcp')
@@ -77,39 +102,59 @@ const WRAPPED = Symbol.for('mcp-credentials.mcp')
  * const server = withCredentials(new McpServer({ name: 'weather', version: '1.0.0' }), fromEnv('WEATHER_'))
  * server.registerTool('forecast', { inputSchema }, async ({ city }) => forecast(city, getCredentials('static')))
  */
-export function withCredentials<S extends McpServerLike>(server: S, source: CredentialSource, options: McpOptions = {}): S {
+export function withCredentials<S extends McpServerLike>(
+  server: S,
+  source: CredentialSource,
+  options: McpOptions = {},
+): S {
   const target = internalsOf(server)
-  if (typeof source !== 'function') throw misuse('ERR_INVALID_ARG_TYPE', 'A credential source must be a function.')
-  if (WRAPPED in target) throw misuse('ERR_INVALID_ARG_VALUE', 'This server has been given its credentials already.')
+  if (typeof source !== 'function')
+    throw misuse('ERR_INVALID_ARG_TYPE', 'A credential source must be a function.')
+  if (WRAPPED in target)
+    throw misuse('ERR_INVALID_ARG_VALUE', 'This server has been given its credentials already.')
   const methods = new Set(['tools/call', ...(options.methods ?? [])])
   // The tools of the calls that run, by the id of the request.
   const tools = new Map<unknown, string | undefined>()
 
-  const wrap: Wrap = (handler, takesParams = false) => (first, context) => {
-    const request = first as { readonly method: string; readonly params?: Params }
-    const method = context.mcpReq?.method ?? request.method
-    if (!methods.has(method)) return handler(first, context)
-    const params = (takesParams ? first : request.params) as Params | undefined
-    return call(method, params, context, (own) => handler(first, own))
-  }
+  const wrap: Wrap =
+    (handler, takesParams = false) =>
+    (first, context) => {
+      const request = first as { readonly method: string; readonly params?: Params }
+      const method = context.mcpReq?.method ?? request.method
+      if (!methods.has(method)) return handler(first, context)
+      const params = (takesParams ? first : request.params) as Params | undefined
+      return call(method, params, context, (own) => handler(first, own))
+    }
 
-  async function call(method: string, params: Params | undefined, context: CallContext, run: (context: CallContext) => unknown) {
+  async function call(
+    method: string,
+    params: Params | undefined,
+    context: CallContext,
+    run: (context: CallContext) => unknown,
+  ) {
     const isToolCall = method === 'tools/call'
     const tool = isToolCall && typeof params?.name === 'string' ? params.name : undefined
     const { requestInfo, http, mcpReq, sessionId } = context
     const { signal } = mcpReq ?? context
     const { authInfo } = http ?? context
     const headers = requestInfo ? requestInfo.headers : http?.req?.headers
-    const credential = await resolveCredential(source, { tool, headers, authInfo, sessionId, signal }, options.onError)
+    const credential = await resolveCredential(
+      source,
+      { tool, headers, authInfo, sessionId, signal },
+      options.onError,
+    )
     // Cancelled while the source was busy: nobody waits for the tool's result any more.
     if (signal?.aborted) throw new Error('The call was cancelled.')
     const own = withoutCredentialHeaders(context)
     if (credential instanceof CredentialError) {
-      if (!isOptional(credential, tool)) return refuse(credential, isToolCall && params?.task === undefined)
+      if (!isOptional(credential, tool))
+        return refuse(credential, isToolCall && params?.task === undefined)
       return runWithCredentials(credential, () => run(own))
     }
     const redact: Redact = (value) => clean(value, tool, credential)
-    const scrubbed = own.taskStore ? { ...own, taskStore: scrubTaskStore(own.taskStore, redact) } : own
+    const scrubbed = own.taskStore
+      ? { ...own, taskStore: scrubTaskStore(own.taskStore, redact) }
+      : own
     const id = mcpReq ? mcpReq.id : context.requestId
     tools.set(id, tool)
     try {
@@ -122,7 +167,11 @@ export function withCredentials<S extends McpServerLike>(server: S, source: Cred
     }
   }
 
-  function clean<T>(value: T, tool: string | undefined, credential?: ResolvedCredential): Cleaned<T> {
+  function clean<T>(
+    value: T,
+    tool: string | undefined,
+    credential?: ResolvedCredential,
+  ): Cleaned<T> {
     if (options.redact === false) return { value, found: [] }
     const found: { secret: string; where: string }[] = []
     const onRedact = (secret: string, where: string) => void found.push({ secret, where })
@@ -138,7 +187,8 @@ export function withCredentials<S extends McpServerLike>(server: S, source: Cred
   /** All that a tool sends while it runs, and after, passes here in the scope of its call; results do not. */
   function scrubMessages(transport: Transport): void {
     const send = transport.send
-    transport.send = (message, ...rest) => send.call(transport, clean(message, tools.get(rest[0]?.relatedRequestId)).value, ...rest)
+    transport.send = (message, ...rest) =>
+      send.call(transport, clean(message, tools.get(rest[0]?.relatedRequestId)).value, ...rest)
   }
 
   function isOptional({ code }: CredentialError, tool: string | undefined): boolean {
@@ -160,9 +210,14 @@ export function withCredentials<S extends McpServerLike>(server: S, source: Cred
 }
 
 function internalsOf(server: McpServerLike): ServerInternals {
-  const target: unknown = typeof server === 'object' && server !== null && 'server' in server ? server.server : server
-  if (typeof target === 'object' && target !== null && 'setRequestHandler' in target) return target as ServerInternals
-  throw misuse('ERR_INVALID_ARG_TYPE', 'withCredentials takes an McpServer or a Server of the MCP SDK.')
+  const target: unknown =
+    typeof server === 'object' && server !== null && 'server' in server ? server.server : server
+  if (typeof target === 'object' && target !== null && 'setRequestHandler' in target)
+    return target as ServerInternals
+  throw misuse(
+    'ERR_INVALID_ARG_TYPE',
+    'withCredentials takes an McpServer or a Server of the MCP SDK.',
+  )
 }
 
 /** A server that was constructed with `capabilities.tools`, or has tools, has its handler already. */
@@ -187,23 +242,35 @@ function wrapFutureHandlers(target: ServerInternals, wrap: Wrap): void {
   target.setRequestHandler = (...args) => {
     const handler = args.pop()
     // (method, schemas, handler) of SDK v2 takes the params; (method, handler), and (schema, handler) of v1, the request.
-    register.call(target, ...args, typeof handler === 'function' ? wrap(handler as Handler, args.length === 2) : handler)
+    register.call(
+      target,
+      ...args,
+      typeof handler === 'function' ? wrap(handler as Handler, args.length === 2) : handler,
+    )
   }
   // The fallback answers what has no handler, without any having been registered.
   let fallback = target.fallbackRequestHandler && wrap(target.fallbackRequestHandler)
   Object.defineProperty(target, 'fallbackRequestHandler', {
     get: () => fallback,
-    set(handler: Handler | undefined) { fallback = handler && wrap(handler) },
+    set(handler: Handler | undefined) {
+      fallback = handler && wrap(handler)
+    },
   })
 }
 
 /** A copy, so that a batch or a second round of the same call still finds its headers. */
 function withoutCredentialHeaders(context: CallContext): CallContext {
   const { requestInfo, http } = context
-  if (requestInfo) return { ...context, requestInfo: { ...requestInfo, headers: stripCredentialHeaders(requestInfo.headers) } }
+  if (requestInfo)
+    return {
+      ...context,
+      requestInfo: { ...requestInfo, headers: stripCredentialHeaders(requestInfo.headers) },
+    }
   if (!http?.req) return context
   const original = http.req
-  const { Request } = globalThis as unknown as { Request: new (url: string, init: object) => WebRequest }
+  const { Request } = globalThis as unknown as {
+    Request: new (url: string, init: object) => WebRequest
+  }
   let request: WebRequest | undefined
   return {
     ...context,
@@ -212,7 +279,11 @@ function withoutCredentialHeaders(context: CallContext): CallContext {
       // Made when it is first read, which is seldom. Without the body: the transport has consumed that.
       get req() {
         const { url, method, signal } = original
-        request ??= new Request(url, { method, signal, headers: stripCredentialHeaders(original.headers) })
+        request ??= new Request(url, {
+          method,
+          signal,
+          headers: stripCredentialHeaders(original.headers),
+        })
         return request
       },
     },
@@ -241,13 +312,16 @@ function scrubResult(result: unknown, redact: Redact): unknown {
 
 const base64Of = (block: Block) => block?.data ?? block?.resource?.blob
 
-const withheld = (what: string, secret: string): object =>
-  ({ type: 'text', text: `The ${what} of the tool was withheld, because it held a secret (${secret}).` })
+const withheld = (what: string, secret: string): object => ({
+  type: 'text',
+  text: `The ${what} of the tool was withheld, because it held a secret (${secret}).`,
+})
 
 // Task results reach the client through the store, past the handler and the transport.
 const scrubTaskStore = (store: TaskStore, redact: Redact): TaskStore => ({
   ...store,
-  storeTaskResult: (id, status, result, ...rest) => store.storeTaskResult(id, status, scrubResult(result, redact), ...rest),
+  storeTaskResult: (id, status, result, ...rest) =>
+    store.storeTaskResult(id, status, scrubResult(result, redact), ...rest),
 })
 
 /** Only a plain tool call takes a result that says `isError`; anything else takes a JSON-RPC error. */

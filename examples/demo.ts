@@ -4,19 +4,45 @@ import type { Answer } from './recorder.ts'
 import { start } from './processes.ts'
 
 const fake = (name: string) => `FAKE-${name}-${crypto.randomUUID()}`
-const secrets = { acme: fake('acme-token'), globex: fake('globex-token'), weather: fake('weather-key'), calendar: fake('calendar-token') }
-const keys = { acme: fake('acme-gateway-key'), globex: fake('globex-gateway-key'), initech: fake('initech-gateway-key') }
+const secrets = {
+  acme: fake('acme-token'),
+  globex: fake('globex-token'),
+  weather: fake('weather-key'),
+  calendar: fake('calendar-token'),
+}
+const keys = {
+  acme: fake('acme-gateway-key'),
+  globex: fake('globex-gateway-key'),
+  initech: fake('initech-gateway-key'),
+}
 
 const ACCOUNTS = [
-  { name: 'acme', authorization: `Bearer ${secrets.acme}`, answers: { '/issues': 'ACME-7 The rocket skates do not brake' } },
-  { name: 'globex', authorization: `Bearer ${secrets.globex}`, answers: { '/issues': 'GLX-1 The weather machine is too loud' } },
-  { name: 'weather', authorization: `ApiKey ${secrets.weather}`, answers: { '/forecast': 'Lisbon: sunny, 24 degrees' } },
-  { name: 'calendar', authorization: `Bearer ${secrets.calendar}`, answers: { '/meetings/next': '10:00 Tea with the auditors' } },
+  {
+    name: 'acme',
+    authorization: `Bearer ${secrets.acme}`,
+    answers: { '/issues': 'ACME-7 The rocket skates do not brake' },
+  },
+  {
+    name: 'globex',
+    authorization: `Bearer ${secrets.globex}`,
+    answers: { '/issues': 'GLX-1 The weather machine is too loud' },
+  },
+  {
+    name: 'weather',
+    authorization: `ApiKey ${secrets.weather}`,
+    answers: { '/forecast': 'Lisbon: sunny, 24 degrees' },
+  },
+  {
+    name: 'calendar',
+    authorization: `Bearer ${secrets.calendar}`,
+    answers: { '/meetings/next': '10:00 Tea with the auditors' },
+  },
 ]
 
 const title = (text: string) => console.log(`\n\x1b[1m${text}\x1b[0m`)
 const line = (label: string, text: string) => console.log(`  ${label.padEnd(22)} ${text}`)
-const show = (who: string, { text, isError }: Answer) => line(`${who} sees`, isError ? `error: ${text}` : text)
+const show = (who: string, { text, isError }: Answer) =>
+  line(`${who} sees`, isError ? `error: ${text}` : text)
 
 function expect(condition: boolean, what: string): void {
   if (!condition) throw new Error(`The demo did not go as it should: ${what}.`)
@@ -36,7 +62,11 @@ const UPSTREAM = upstream.url
 
 title('Hosted: gateway -> MCP server -> upstream API; two tenants at the same time')
 const server = await start('hosted-server', { UPSTREAM })
-const TENANTS = [{ key: keys.acme, accessToken: secrets.acme }, { key: keys.globex, accessToken: secrets.globex }, { key: keys.initech }]
+const TENANTS = [
+  { key: keys.acme, accessToken: secrets.acme },
+  { key: keys.globex, accessToken: secrets.globex },
+  { key: keys.initech },
+]
 const gateway = await start('gateway', { MCP_SERVER: server.url, TENANTS: JSON.stringify(TENANTS) })
 const acme = await connectHttp(gateway.url, { authorization: `Bearer ${keys.acme}` })
 const globex = await connectHttp(gateway.url, {
@@ -45,7 +75,9 @@ const globex = await connectHttp(gateway.url, {
   X_MCP_Cred_Access_Token: secrets.acme,
 })
 line('globex tries', 'to smuggle in an X-MCP-Cred-Access-Token of acme')
-const answers = await Promise.all(Array.from({ length: 20 }, (_, turn) => call(turn % 2 ? globex : acme, 'list_issues')))
+const answers = await Promise.all(
+  Array.from({ length: 20 }, (_, turn) => call(turn % 2 ? globex : acme, 'list_issues')),
+)
 const own = answers.filter(({ text }, turn) => text.startsWith(turn % 2 ? 'GLX' : 'ACME')).length
 showUpstream()
 show("acme's model", answers[0]!)
@@ -54,9 +86,16 @@ line('mixed up', `${answers.length - own} of ${answers.length} calls`)
 expect(own === answers.length, 'a tenant saw the issues of another')
 
 title('Local: MCP servers on stdio, credentials in their environment')
-const weather = await connectStdio('static-server', { UPSTREAM, WEATHER_FIELD_apiKey: secrets.weather })
+const weather = await connectStdio('static-server', {
+  UPSTREAM,
+  WEATHER_FIELD_apiKey: secrets.weather,
+})
 const forecast = await call(weather, 'forecast', { city: 'Lisbon' })
-const calendar = await connectStdio('oauth-server', { UPSTREAM, CALENDAR_ACCESS_TOKEN: secrets.calendar, CALENDAR_EXPIRES_AT: '2099-01-01T00:00:00Z' })
+const calendar = await connectStdio('oauth-server', {
+  UPSTREAM,
+  CALENDAR_ACCESS_TOKEN: secrets.calendar,
+  CALENDAR_EXPIRES_AT: '2099-01-01T00:00:00Z',
+})
 const meeting = await call(calendar, 'next_meeting')
 showUpstream()
 show('the model', forecast)
@@ -68,8 +107,19 @@ const initech = await connectHttp(gateway.url, { authorization: `Bearer ${keys.i
 const mistakes: [label: string, client: typeof initech, tool: string][] = [
   ['no account connected', initech, 'list_issues'],
   ['no variable set', await connectStdio('static-server', {}), 'forecast'],
-  ['a line break', await connectStdio('oauth-server', { CALENDAR_ACCESS_TOKEN: `${secrets.calendar}\n` }), 'next_meeting'],
-  ['an expiry nobody knows', await connectStdio('oauth-server', { CALENDAR_ACCESS_TOKEN: secrets.calendar, CALENDAR_EXPIRES_AT: 'soon' }), 'next_meeting'],
+  [
+    'a line break',
+    await connectStdio('oauth-server', { CALENDAR_ACCESS_TOKEN: `${secrets.calendar}\n` }),
+    'next_meeting',
+  ],
+  [
+    'an expiry nobody knows',
+    await connectStdio('oauth-server', {
+      CALENDAR_ACCESS_TOKEN: secrets.calendar,
+      CALENDAR_EXPIRES_AT: 'soon',
+    }),
+    'next_meeting',
+  ],
 ]
 for (const [label, client, tool] of mistakes) {
   const { text, isError } = await call(client, tool, { city: 'Lisbon' })
@@ -81,14 +131,24 @@ title('The check')
 const all = [...Object.values(secrets), ...Object.values(keys)]
 const { bytes, found } = search(all)
 const planted = all.filter((secret) => search([secret], secret).found.length === 1)
-line('searched', `${bytes} bytes that the clients received, for ${all.length} secrets as text, base64 and hex`)
+line(
+  'searched',
+  `${bytes} bytes that the clients received, for ${all.length} secrets as text, base64 and hex`,
+)
 line('found', `${found.length}`)
 line('found when planted', `${planted.length} of ${all.length}`)
 const texts = [answers[0]!, answers[1]!, forecast, meeting].map(({ text }) => text)
 const kept = search(texts).found
-line('answers in the bytes', `${kept.length} of ${texts.length}: nothing that the clients received was left out`)
+line(
+  'answers in the bytes',
+  `${kept.length} of ${texts.length}: nothing that the clients received was left out`,
+)
 
-await Promise.all([acme, globex, weather, calendar, ...mistakes.map(([, client]) => client)].map((client) => client.close()))
+await Promise.all(
+  [acme, globex, weather, calendar, ...mistakes.map(([, client]) => client)].map((client) =>
+    client.close(),
+  ),
+)
 for (const { child } of [gateway, server, upstream]) child.disconnect()
 expect(found.length === 0, 'a secret reached a client')
 expect(planted.length === all.length, 'the search did not find a planted secret')

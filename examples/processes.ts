@@ -7,14 +7,19 @@ import { fileURLToPath } from 'node:url'
 
 /** In a child: listens, and tells the parent where. Ends with the parent. */
 export function announce(server: Server): void {
-  server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }))
+  server.listen(0, '127.0.0.1', () =>
+    process.send?.({ port: (server.address() as AddressInfo).port }),
+  )
   process.on('disconnect', () => process.exit())
 }
 
 export const scriptOf = (name: string) => fileURLToPath(new URL(`${name}.js`, import.meta.url))
 
 /** In the parent: starts a script and waits until it listens. */
-export async function start(name: string, env: Record<string, string>): Promise<{ child: ChildProcess; url: string }> {
+export async function start(
+  name: string,
+  env: Record<string, string>,
+): Promise<{ child: ChildProcess; url: string }> {
   const child = fork(scriptOf(name), { env })
   const port = await new Promise<number>((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`${name} ended with code ${code}.`)))

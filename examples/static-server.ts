@@ -11,9 +11,13 @@ const source = fromEnv('WEATHER_', { type: 'static' })
 serveStdio(() => {
   const server = withCredentials(new McpServer({ name: 'weather', version: '1.0.0' }), source)
   const inputSchema = z.object({ city: z.string() })
-  server.registerTool('forecast', { description: "Tomorrow's weather", inputSchema }, async ({ city }) => {
-    const apiKey = getCredentials('static').field('apiKey')
-    return { content: [{ type: 'text', text: await forecast(city, apiKey) }] }
-  })
+  server.registerTool(
+    'forecast',
+    { description: "Tomorrow's weather", inputSchema },
+    async ({ city }) => {
+      const apiKey = getCredentials('static').field('apiKey')
+      return { content: [{ type: 'text', text: await forecast(city, apiKey) }] }
+    },
+  )
   return server
 })

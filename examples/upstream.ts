@@ -12,10 +12,15 @@ interface Account {
 const accounts: Account[] = JSON.parse(process.env['ACCOUNTS'] ?? '[]')
 
 const upstream = createServer(async (request, response) => {
-  const account = accounts.find(({ authorization }) => authorization === request.headers.authorization)
+  const account = accounts.find(
+    ({ authorization }) => authorization === request.headers.authorization,
+  )
   const { pathname } = new URL(request.url ?? '/', 'http://upstream')
   const [scheme] = (request.headers.authorization ?? 'none').split(' ')
-  process.send?.({ seen: `GET ${pathname}  ${scheme} [redacted]`, account: account?.name ?? 'nobody it knows' })
+  process.send?.({
+    seen: `GET ${pathname}  ${scheme} [redacted]`,
+    account: account?.name ?? 'nobody it knows',
+  })
   // Long enough for the calls of the tenants to overlap.
   await sleep(Math.random() * 50)
   response.writeHead(account ? 200 : 401).end(account?.answers[pathname] ?? '')

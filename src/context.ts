@@ -19,7 +19,9 @@ interface ContextStorage {
 type ContextStorageClass = new () => ContextStorage
 interface Runtime {
   AsyncLocalStorage?: ContextStorageClass
-  process?: { getBuiltinModule?(id: string): { AsyncLocalStorage?: ContextStorageClass } | undefined }
+  process?: {
+    getBuiltinModule?(id: string): { AsyncLocalStorage?: ContextStorageClass } | undefined
+  }
 }
 
 // Counts the copies of this package in the process. It holds no store: those stay out of reach of each other.
@@ -28,7 +30,10 @@ const COPIES = Symbol.for('mcp-credentials.copies')
 // Found at run time: a static import of node:async_hooks fails in browsers and in bundles for them.
 function findAsyncLocalStorage(): ContextStorageClass | undefined {
   const runtime = globalThis as Runtime
-  return runtime.AsyncLocalStorage ?? runtime.process?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage
+  return (
+    runtime.AsyncLocalStorage ??
+    runtime.process?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage
+  )
 }
 
 // Where there is none, the scope holds for as long as fn runs synchronously, and is gone after its first await:
@@ -36,7 +41,9 @@ function findAsyncLocalStorage(): ContextStorageClass | undefined {
 class SynchronousStorage implements ContextStorage {
   #scope: Scope | undefined
 
-  getStore(): Scope | undefined { return this.#scope }
+  getStore(): Scope | undefined {
+    return this.#scope
+  }
 
   run<A extends unknown[], R>(scope: Scope | undefined, fn: (...args: A) => R, ...args: A): R {
     const outer = this.#scope
@@ -71,13 +78,26 @@ export type ScopedResult<R> = R extends PromiseLike<infer T> ? Promise<T> : R
  * @example
  * await runWithCredentials(credential, () => callTool())
  */
-export function runWithCredentials<C extends ResolvedCredential, R>(credential: C, fn: (credential: C) => R): ScopedResult<R>
-export function runWithCredentials<R>(credential: ResolvedCredential | CredentialError, fn: MaybeScoped<R>): ScopedResult<R>
-export function runWithCredentials<R>(credential: ResolvedCredential | CredentialError, fn: MaybeScoped<R>): unknown {
+export function runWithCredentials<C extends ResolvedCredential, R>(
+  credential: C,
+  fn: (credential: C) => R,
+): ScopedResult<R>
+export function runWithCredentials<R>(
+  credential: ResolvedCredential | CredentialError,
+  fn: MaybeScoped<R>,
+): ScopedResult<R>
+export function runWithCredentials<R>(
+  credential: ResolvedCredential | CredentialError,
+  fn: MaybeScoped<R>,
+): unknown {
   const isError = credential instanceof CredentialError
   if (!isError) assertCredential(credential, 'runWithCredentials takes')
   const given = isError ? undefined : credential
-  const scope: Scope = { credential: given, error: isError ? credential : undefined, redacts: given }
+  const scope: Scope = {
+    credential: given,
+    error: isError ? credential : undefined,
+    redacts: given,
+  }
   return storage.run(scope, runInScope, scope, fn)
 }
 
@@ -91,8 +111,14 @@ function runInScope(scope: Scope, fn: MaybeScoped<unknown>): unknown {
     if (promise === undefined) return result
     isPending = true
     return promise.then(
-      (value) => { endScope(scope); return value },
-      (reason) => { endScope(scope); throw reason },
+      (value) => {
+        endScope(scope)
+        return value
+      },
+      (reason) => {
+        endScope(scope)
+        throw reason
+      },
     )
   } finally {
     if (!isPending) endScope(scope)
@@ -108,10 +134,12 @@ type Then = (resolve: (value: unknown) => void, reject: (reason: unknown) => voi
 
 /** A plain promise for a thenable. Reads `then` once: of a lazy one, such as a query builder, a look may run it. */
 function toPromise(result: unknown): Promise<unknown> | undefined {
-  if (result === null || (typeof result !== 'object' && typeof result !== 'function')) return undefined
+  if (result === null || (typeof result !== 'object' && typeof result !== 'function'))
+    return undefined
   const { then } = result as { then?: unknown }
   if (typeof then !== 'function') return undefined
-  if (then === Promise.prototype.then && result.constructor === Promise) return result as Promise<unknown>
+  if (then === Promise.prototype.then && result.constructor === Promise)
+    return result as Promise<unknown>
   return new Promise((resolve, reject) => (then as Then).call(result, resolve, reject))
 }
 
@@ -131,7 +159,10 @@ export function getCredentials(type?: CredentialType): ResolvedCredential {
   const credential = scope?.credential
   if (credential === undefined) throw whyThereIsNone(scope)
   if (type === undefined || credential.type === type) return credential
-  throw new CredentialError('ERR_CREDENTIAL_TYPE', `The credential is of type "${credential.type}", not "${type}".`)
+  throw new CredentialError(
+    'ERR_CREDENTIAL_TYPE',
+    `The credential is of type "${credential.type}", not "${type}".`,
+  )
 }
 
 /**
@@ -164,9 +195,14 @@ function whyThereIsNone(scope: Scope | undefined): CredentialError {
   const hints = [
     NO_SCOPE,
     storage instanceof SynchronousStorage ? NO_ASYNC_LOCAL_STORAGE : '',
-    copies > 1 ? `There are ${copies} copies of mcp-credentials in this process, which share no scope: keep one.` : '',
+    copies > 1
+      ? `There are ${copies} copies of mcp-credentials in this process, which share no scope: keep one.`
+      : '',
   ]
-  return new CredentialError('ERR_CREDENTIAL_NO_SCOPE', hints.filter((hint) => hint !== '').join(' '))
+  return new CredentialError(
+    'ERR_CREDENTIAL_NO_SCOPE',
+    hints.filter((hint) => hint !== '').join(' '),
+  )
 }
 
 const ENDED = `The call that this credential was for is over. Work that outlives its call takes the credential along, or \

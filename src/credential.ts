@@ -38,20 +38,30 @@ export class StaticCredential {
   constructor(fields: Fields, origin = 'A static credential') {
     assertObject(fields, 'The fields of a credential')
     const entries = Object.entries(fields)
-    if (entries.length === 0) throw new CredentialError('ERR_CREDENTIAL_MISSING', `${origin} needs a field.`)
+    if (entries.length === 0)
+      throw new CredentialError('ERR_CREDENTIAL_MISSING', `${origin} needs a field.`)
     entries.forEach(([name, value], index) => {
-      assertNo(fieldNameProblem(name) ?? textProblem(value), `${origin}: ${describeField(name, index + 1)}`)
+      assertNo(
+        fieldNameProblem(name) ?? textProblem(value),
+        `${origin}: ${describeField(name, index + 1)}`,
+      )
       this.#fields[name] = value
     })
     Object.freeze(this)
   }
 
-  get type(): 'static' { return 'static' }
+  get type(): 'static' {
+    return 'static'
+  }
 
   /** The secrets, to be taken out on purpose (`{ ...fields }`); as JSON, text or in a log each shows as `[redacted]`. */
-  get fields(): Fields { return Object.isFrozen(this.#fields) ? this.#fields : freezeFields(this.#fields) }
+  get fields(): Fields {
+    return Object.isFrozen(this.#fields) ? this.#fields : freezeFields(this.#fields)
+  }
 
-  get extra(): JsonObject { return NOTHING }
+  get extra(): JsonObject {
+    return NOTHING
+  }
 
   /**
    * The value of one field.
@@ -70,15 +80,23 @@ export class StaticCredential {
   }
 
   /** Always `false`: static secrets carry no expiry. */
-  isExpired(_leewaySeconds?: number): boolean { return false }
+  isExpired(_leewaySeconds?: number): boolean {
+    return false
+  }
 
-  toJSON(): object { return { type: this.type, fields: redactFields(this.#fields) } }
+  toJSON(): object {
+    return { type: this.type, fields: redactFields(this.#fields) }
+  }
 
-  toString(): string { return `StaticCredential ${JSON.stringify(this)}` }
+  toString(): string {
+    return `StaticCredential ${JSON.stringify(this)}`
+  }
 }
 
 /** What only an OAuth credential has reads as `undefined`, so that a {@link ResolvedCredential} need not be narrowed. */
-export interface StaticCredential extends Readonly<Record<Exclude<keyof OAuthProperties, 'extra'>, undefined>> {}
+export interface StaticCredential extends Readonly<
+  Record<Exclude<keyof OAuthProperties, 'extra'>, undefined>
+> {}
 
 /**
  * An OAuth 2.0 access token with what belongs to it. It never prints a secret.
@@ -94,24 +112,47 @@ export interface StaticCredential extends Readonly<Record<Exclude<keyof OAuthPro
 export class OAuthCredential {
   readonly #values: CheckedProperties
 
-  constructor(properties: OAuthProperties, origins: Partial<Record<keyof OAuthProperties, string>> = {}) {
+  constructor(
+    properties: OAuthProperties,
+    origins: Partial<Record<keyof OAuthProperties, string>> = {},
+  ) {
     assertObject(properties, 'The properties of a credential')
     this.#values = checkProperties(properties, (property) => origins[property] ?? property)
     Object.freeze(this)
   }
 
-  get type(): 'oauth' { return 'oauth' }
-  get accessToken(): string { return this.#values.accessToken }
-  get refreshToken(): string | undefined { return this.#values.refreshToken }
-  get clientId(): string | undefined { return this.#values.clientId }
-  get clientSecret(): string | undefined { return this.#values.clientSecret }
-  get tokenUri(): string | undefined { return this.#values.tokenUri }
-  get scopes(): readonly string[] | undefined { return this.#values.scopes }
-  get extra(): JsonObject { return this.#values.extra }
-  get fields(): Fields { return NOTHING }
+  get type(): 'oauth' {
+    return 'oauth'
+  }
+  get accessToken(): string {
+    return this.#values.accessToken
+  }
+  get refreshToken(): string | undefined {
+    return this.#values.refreshToken
+  }
+  get clientId(): string | undefined {
+    return this.#values.clientId
+  }
+  get clientSecret(): string | undefined {
+    return this.#values.clientSecret
+  }
+  get tokenUri(): string | undefined {
+    return this.#values.tokenUri
+  }
+  get scopes(): readonly string[] | undefined {
+    return this.#values.scopes
+  }
+  get extra(): JsonObject {
+    return this.#values.extra
+  }
+  get fields(): Fields {
+    return NOTHING
+  }
 
   /** When the access token expires, as a `Date` of the caller's own; `undefined` when that is unknown. */
-  get expiresAt(): Date | undefined { return dateOf(this.#values.expiresAt) }
+  get expiresAt(): Date | undefined {
+    return dateOf(this.#values.expiresAt)
+  }
 
   /**
    * An OAuth credential has no fields.
@@ -119,7 +160,10 @@ export class OAuthCredential {
    * @throws CredentialError `ERR_CREDENTIAL_TYPE`, always
    */
   field(_name: string): never {
-    throw new CredentialError('ERR_CREDENTIAL_TYPE', 'The credential is of type "oauth", which has no fields.')
+    throw new CredentialError(
+      'ERR_CREDENTIAL_TYPE',
+      'The credential is of type "oauth", which has no fields.',
+    )
   }
 
   /**
@@ -132,18 +176,25 @@ export class OAuthCredential {
    */
   isExpired(leewaySeconds = 60): boolean {
     // NaN would make every comparison false, so that no token ever expired.
-    if (!(leewaySeconds >= 0)) throw misuse('ERR_INVALID_ARG_VALUE', 'leewaySeconds must be a number, 0 or more.')
+    if (!(leewaySeconds >= 0))
+      throw misuse('ERR_INVALID_ARG_VALUE', 'leewaySeconds must be a number, 0 or more.')
     const { expiresAt } = this.#values
     return expiresAt !== undefined && expiresAt <= Date.now() + leewaySeconds * 1000
   }
 
   toJSON(): object {
     const { refreshToken, clientSecret, scopes, extra } = this.#values
-    const redacted = { accessToken: REDACTED, refreshToken: refreshToken && REDACTED, clientSecret: clientSecret && REDACTED }
+    const redacted = {
+      accessToken: REDACTED,
+      refreshToken: refreshToken && REDACTED,
+      clientSecret: clientSecret && REDACTED,
+    }
     return { type: this.type, ...redacted, scopes, expiresAt: this.expiresAt, extra }
   }
 
-  toString(): string { return `OAuthCredential ${JSON.stringify(this)}` }
+  toString(): string {
+    return `OAuthCredential ${JSON.stringify(this)}`
+  }
 }
 
 /** What a tool gets. `type` tells the two apart; every property exists on both. */
@@ -154,15 +205,22 @@ export type CredentialOf = { static: StaticCredential; oauth: OAuthCredential }
 
 type CheckedProperties = ReturnType<typeof checkProperties>
 
-function checkProperties(properties: OAuthProperties, nameOf: (property: keyof OAuthProperties) => string) {
+function checkProperties(
+  properties: OAuthProperties,
+  nameOf: (property: keyof OAuthProperties) => string,
+) {
   const { accessToken, scopes, expiresAt, extra } = properties
   const text = (property: 'refreshToken' | 'clientId' | 'clientSecret' | 'tokenUri') => {
     const value = properties[property]
-    if (value !== undefined) assertNo(value === '' ? 'must not be empty' : textProblem(value), nameOf(property))
+    if (value !== undefined)
+      assertNo(value === '' ? 'must not be empty' : textProblem(value), nameOf(property))
     return value
   }
   if (accessToken === undefined || accessToken === '') {
-    throw new CredentialError('ERR_CREDENTIAL_MISSING', `An OAuth credential needs ${nameOf('accessToken')}.`)
+    throw new CredentialError(
+      'ERR_CREDENTIAL_MISSING',
+      `An OAuth credential needs ${nameOf('accessToken')}.`,
+    )
   }
   assertNo(tokenProblem(accessToken), nameOf('accessToken'))
   if (expiresAt !== undefined) assertNo(dateProblem(expiresAt), nameOf('expiresAt'))
@@ -178,7 +236,8 @@ function checkProperties(properties: OAuthProperties, nameOf: (property: keyof O
   }
 }
 
-const dateOf = (time: number | undefined): Date | undefined => (time === undefined ? undefined : new Date(time))
+const dateOf = (time: number | undefined): Date | undefined =>
+  time === undefined ? undefined : new Date(time)
 
 function checkScopes(scopes: readonly string[], name: string): readonly string[] | undefined {
   const copy = Array.isArray(scopes) ? Object.freeze([...scopes]) : scopes
@@ -189,12 +248,16 @@ function checkScopes(scopes: readonly string[], name: string): readonly string[]
 export function assertCredential(value: unknown, requirement: string): void {
   if (value instanceof StaticCredential || value instanceof OAuthCredential) return
   const explanation = 'not a plain object, nor a credential of a second copy of the package'
-  throw misuse('ERR_INVALID_ARG_TYPE', `${requirement} a StaticCredential or an OAuthCredential: ${explanation}.`)
+  throw misuse(
+    'ERR_INVALID_ARG_TYPE',
+    `${requirement} a StaticCredential or an OAuthCredential: ${explanation}.`,
+  )
 }
 
 export function assertType(type: CredentialType | undefined): void {
   const isKnown = type === undefined || type === 'static' || type === 'oauth'
-  if (!isKnown) throw misuse('ERR_INVALID_ARG_VALUE', 'The type of a credential is either "static" or "oauth".')
+  if (!isKnown)
+    throw misuse('ERR_INVALID_ARG_VALUE', 'The type of a credential is either "static" or "oauth".')
 }
 
 const redactFields = (fields: Fields): Fields =>
@@ -212,5 +275,6 @@ function freezeFields(fields: Record<string, string>): Fields {
 }
 
 for (const prototype of [StaticCredential.prototype, OAuthCredential.prototype]) {
-  for (const hook of INSPECT_HOOKS) Object.defineProperty(prototype, hook, { value: prototype.toString })
+  for (const hook of INSPECT_HOOKS)
+    Object.defineProperty(prototype, hook, { value: prototype.toString })
 }

@@ -27,31 +27,59 @@ const OAUTH_VARIABLES = {
  * @example
  * parseEnv('GITHUB_', { GITHUB_ACCESS_TOKEN: 'not-a-real-token' }, 'oauth').accessToken
  */
-export function parseEnv<T extends CredentialType>(prefix: string, env: Environment, type: T): CredentialOf[T]
-export function parseEnv(prefix: string, env: Environment, type?: CredentialType): ResolvedCredential
-export function parseEnv(prefix: string, env: Environment, type?: CredentialType): ResolvedCredential {
+export function parseEnv<T extends CredentialType>(
+  prefix: string,
+  env: Environment,
+  type: T,
+): CredentialOf[T]
+export function parseEnv(
+  prefix: string,
+  env: Environment,
+  type?: CredentialType,
+): ResolvedCredential
+export function parseEnv(
+  prefix: string,
+  env: Environment,
+  type?: CredentialType,
+): ResolvedCredential {
   return readEnv(prefix, env, type, false)
 }
 
 /** As parseEnv; with `canRefresh` an access token may be missing where there is what it takes to get one. */
-export function readEnv(prefix: string, env: Environment, type: CredentialType | undefined, canRefresh: boolean): ResolvedCredential {
+export function readEnv(
+  prefix: string,
+  env: Environment,
+  type: CredentialType | undefined,
+  canRefresh: boolean,
+): ResolvedCredential {
   assertObject(env, 'The environment')
   assertType(type)
   try {
     const variables = new Variables(prefix, env)
-    return typeToRead(variables, type) === 'oauth' ? parseOAuth(variables, canRefresh) : parseStatic(variables)
+    return typeToRead(variables, type) === 'oauth'
+      ? parseOAuth(variables, canRefresh)
+      : parseStatic(variables)
   } catch (error) {
     // The environment is the server's own, whatever is wrong with it.
-    throw error instanceof CredentialError ? new CredentialError(error.code, error.message, true) : error
+    throw error instanceof CredentialError
+      ? new CredentialError(error.code, error.message, true)
+      : error
   }
 }
 
 /** The names of all variables that parseEnv may look at: those of one type, where that is declared. */
-export function variableNames(prefix: string, env: Environment, type: CredentialType | undefined): string[] {
+export function variableNames(
+  prefix: string,
+  env: Environment,
+  type: CredentialType | undefined,
+): string[] {
   const variables = new Variables(prefix, env)
   const declared = type ?? variables.read('CRED_TYPE')
   const ofStatic = declared === 'oauth' ? [] : ['FIELDS', ...(variables.list('FIELD_') ?? [])]
-  const ofOAuth = declared === 'static' ? [] : [...Object.values(OAUTH_VARIABLES), ...(variables.list('EXTRA_') ?? [])]
+  const ofOAuth =
+    declared === 'static'
+      ? []
+      : [...Object.values(OAUTH_VARIABLES), ...(variables.list('EXTRA_') ?? [])]
   return ['CRED_TYPE', ...ofStatic, ...ofOAuth].map((name) => variables.start + name)
 }
 
@@ -90,7 +118,10 @@ class Variables {
       return this.#env[start + name]
     } catch {
       const permission = `--allow-env=${start === '' ? name : `${start}*`}`
-      throw new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', `${start}${name} cannot be read: Deno needs ${permission} for it.`)
+      throw new CredentialError(
+        'ERR_CREDENTIAL_UNAVAILABLE',
+        `${start}${name} cannot be read: Deno needs ${permission} for it.`,
+      )
     }
   }
 
@@ -107,25 +138,38 @@ class Variables {
     const names = this.list('FIELD_')
     if (names !== undefined) return this.readUnder('FIELD_', names)
     const cause = `${start}FIELD_* cannot be listed: Deno needs --allow-env, without names, for that.`
-    throw new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', `${cause} Or set ${start}FIELDS, or ${start}CRED_TYPE to oauth.`)
+    throw new CredentialError(
+      'ERR_CREDENTIAL_UNAVAILABLE',
+      `${cause} Or set ${start}FIELDS, or ${start}CRED_TYPE to oauth.`,
+    )
   }
 }
 
 function typeToRead(variables: Variables, type: CredentialType | undefined): CredentialType {
   const variable = `${variables.start}CRED_TYPE`
   const declared = variables.read('CRED_TYPE') ?? type ?? typeOfWhatIsSet(variables)
-  if (declared !== 'static' && declared !== 'oauth') throw invalidCredential(`${variable} must be static or oauth.`)
+  if (declared !== 'static' && declared !== 'oauth')
+    throw invalidCredential(`${variable} must be static or oauth.`)
   if (type === undefined || declared === type) return declared
-  throw new CredentialError('ERR_CREDENTIAL_TYPE', `${variable} says ${declared}, but this server asks for ${type}.`)
+  throw new CredentialError(
+    'ERR_CREDENTIAL_TYPE',
+    `${variable} says ${declared}, but this server asks for ${type}.`,
+  )
 }
 
 function typeOfWhatIsSet(variables: Variables): CredentialType {
   const { start } = variables
   const isOAuth = Boolean(variables.read('ACCESS_TOKEN') ?? variables.read('REFRESH_TOKEN'))
   const isStatic = Boolean(variables.read('FIELDS')) || variables.readFields().length > 0
-  if (isOAuth && isStatic) throw invalidCredential(`Both a token and fields are set: set ${start}CRED_TYPE to oauth or static.`)
+  if (isOAuth && isStatic)
+    throw invalidCredential(
+      `Both a token and fields are set: set ${start}CRED_TYPE to oauth or static.`,
+    )
   if (isOAuth || isStatic) return isOAuth ? 'oauth' : 'static'
-  throw missing(variables, `Set ${start}ACCESS_TOKEN for OAuth, or ${start}FIELDS or ${start}FIELD_<name> for an API key.`)
+  throw missing(
+    variables,
+    `Set ${start}ACCESS_TOKEN for OAuth, or ${start}FIELDS or ${start}FIELD_<name> for an API key.`,
+  )
 }
 
 function parseStatic(variables: Variables): StaticCredential {
@@ -134,7 +178,10 @@ function parseStatic(variables: Variables): StaticCredential {
   const origin = json ? `${start}FIELDS` : `${start}FIELD_*`
   const fields = json ? parseFields(json, origin) : Object.fromEntries(variables.readFields())
   if (Object.keys(fields).length > 0) return new StaticCredential(fields, origin)
-  throw missing(variables, `Set ${start}FIELDS to a JSON object with a field, or ${start}FIELD_<name> for each.`)
+  throw missing(
+    variables,
+    `Set ${start}FIELDS to a JSON object with a field, or ${start}FIELD_<name> for each.`,
+  )
 }
 
 /** Stands for an access token that is yet to come. It has expired, so that nothing but a refresh makes use of it. */
@@ -143,19 +190,40 @@ export const TO_BE_REFRESHED = 'to-be-refreshed'
 function parseOAuth(variables: Variables, canRefresh: boolean): OAuthCredential {
   const { start } = variables
   const read = (property: keyof typeof OAUTH_VARIABLES) => variables.read(OAUTH_VARIABLES[property])
-  const [refreshToken, clientId, clientSecret] = [read('refreshToken'), read('clientId'), read('clientSecret')]
-  const [tokenUri, scopes, time] = [read('tokenUri'), splitScopes(read('scopes') ?? ''), read('expiresAt')]
+  const [refreshToken, clientId, clientSecret] = [
+    read('refreshToken'),
+    read('clientId'),
+    read('clientSecret'),
+  ]
+  const [tokenUri, scopes, time] = [
+    read('tokenUri'),
+    splitScopes(read('scopes') ?? ''),
+    read('expiresAt'),
+  ]
   const isToCome = canRefresh && Boolean(refreshToken && clientId && tokenUri)
   const accessToken = read('accessToken') ?? (isToCome ? TO_BE_REFRESHED : undefined)
   if (accessToken === undefined) {
-    const others = canRefresh ? `, or ${['REFRESH_TOKEN', 'CLIENT_ID', 'TOKEN_URI'].map((name) => start + name).join(', ')} to get one` : ''
+    const others = canRefresh
+      ? `, or ${['REFRESH_TOKEN', 'CLIENT_ID', 'TOKEN_URI'].map((name) => start + name).join(', ')} to get one`
+      : ''
     throw missing(variables, `Set ${start}ACCESS_TOKEN to the access token${others}.`)
   }
   const known = time === undefined ? undefined : parseTimestamp(time, `${start}EXPIRES_AT`)
   const expiresAt = accessToken === TO_BE_REFRESHED ? new Date(0) : known
   const extra = readExtra(variables)
-  const properties = { accessToken, refreshToken, clientId, clientSecret, tokenUri, scopes, expiresAt, extra }
-  const origins = Object.fromEntries(Object.entries(OAUTH_VARIABLES).map(([property, name]) => [property, start + name]))
+  const properties = {
+    accessToken,
+    refreshToken,
+    clientId,
+    clientSecret,
+    tokenUri,
+    scopes,
+    expiresAt,
+    extra,
+  }
+  const origins = Object.fromEntries(
+    Object.entries(OAUTH_VARIABLES).map(([property, name]) => [property, start + name]),
+  )
   return new OAuthCredential(properties, { ...origins, extra: `${start}EXTRA_*` })
 }
 
@@ -174,6 +242,8 @@ function readExtra(variables: Variables): Readonly<Record<string, string>> {
 function missing(variables: Variables, advice: string): CredentialError {
   const { start } = variables
   const isUnderscoreMissing = !start.endsWith('_') && variables.list('_')?.length
-  const hint = isUnderscoreMissing ? ` There are variables that start with ${start}_: did you mean that prefix?` : ''
+  const hint = isUnderscoreMissing
+    ? ` There are variables that start with ${start}_: did you mean that prefix?`
+    : ''
   return new CredentialError('ERR_CREDENTIAL_MISSING', advice + hint)
 }

@@ -37,17 +37,26 @@ export class CredentialError extends Error {
   readonly code: CredentialErrorCode
   readonly isServerFault: boolean
 
-  constructor(code: CredentialErrorCode, message: string, isServerFault: boolean = !REQUEST_FAULTS.includes(code)) {
+  constructor(
+    code: CredentialErrorCode,
+    message: string,
+    isServerFault: boolean = !REQUEST_FAULTS.includes(code),
+  ) {
     super(message)
     this.code = code
     this.isServerFault = isServerFault
   }
 }
 
-const REQUEST_FAULTS: readonly string[] =
-  ['ERR_CREDENTIAL_MISSING', 'ERR_CREDENTIAL_INVALID', 'ERR_CREDENTIAL_NOT_FOUND', 'ERR_CREDENTIAL_UNTRUSTED']
+const REQUEST_FAULTS: readonly string[] = [
+  'ERR_CREDENTIAL_MISSING',
+  'ERR_CREDENTIAL_INVALID',
+  'ERR_CREDENTIAL_NOT_FOUND',
+  'ERR_CREDENTIAL_UNTRUSTED',
+]
 
-const CONNECT_THE_ACCOUNT = 'Connect the account in the gateway that calls this server; never paste the secret into the chat.'
+const CONNECT_THE_ACCOUNT =
+  'Connect the account in the gateway that calls this server; never paste the secret into the chat.'
 
 /**
  * A required header is missing or empty, with code `ERR_CREDENTIAL_MISSING`.
@@ -83,15 +92,27 @@ export class CredentialNotFoundError extends CredentialError {
   readonly #credentialId: string
 
   constructor(credentialId: string) {
-    super('ERR_CREDENTIAL_NOT_FOUND', `No credential is stored for this caller. ${CONNECT_THE_ACCOUNT}`)
+    super(
+      'ERR_CREDENTIAL_NOT_FOUND',
+      `No credential is stored for this caller. ${CONNECT_THE_ACCOUNT}`,
+    )
     this.#credentialId = credentialId
   }
 
-  get credentialId(): string { return this.#credentialId }
+  get credentialId(): string {
+    return this.#credentialId
+  }
 }
 
 // RFC 6749 section 5.2. An answer could have anything else in its place.
-const REFRESH_ERRORS = ['invalid_request', 'invalid_client', 'invalid_grant', 'unauthorized_client', 'unsupported_grant_type', 'invalid_scope']
+const REFRESH_ERRORS = [
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+]
 
 /**
  * The access token has expired, and could not be refreshed, with code `ERR_CREDENTIAL_REFRESH`.
@@ -110,7 +131,10 @@ export class CredentialRefreshError extends CredentialError {
   constructor(reason: string, status?: number, error?: unknown) {
     const known = REFRESH_ERRORS.find((code) => code === error)
     const advice = known === 'invalid_grant' ? ' The account must be connected anew.' : ''
-    super('ERR_CREDENTIAL_REFRESH', `The access token could not be refreshed: ${reason}${known ? ` (${known})` : ''}.${advice}`)
+    super(
+      'ERR_CREDENTIAL_REFRESH',
+      `The access token could not be refreshed: ${reason}${known ? ` (${known})` : ''}.${advice}`,
+    )
     this.status = status
     this.error = known
   }
@@ -120,7 +144,10 @@ export const invalidCredential = (message: string): CredentialError =>
   new CredentialError('ERR_CREDENTIAL_INVALID', message)
 
 /** Misuse by the programmer, with the codes that Node.js gives to it. */
-export function misuse(code: 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE', message: string): TypeError {
+export function misuse(
+  code: 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE',
+  message: string,
+): TypeError {
   return Object.assign(new TypeError(message), { code })
 }
 

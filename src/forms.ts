@@ -11,7 +11,11 @@ const JSON_STYLES: ((json: string) => string)[] = [
   (json) => json.replace(/\//g, '\\/'),
   (json) => json.replace(/[\x7f-\uffff]/g, escapeUnicode),
   (json) => json.replace(/\//g, '\\/').replace(/[\x7f-\uffff]/g, escapeUnicode),
-  (json) => json.replace(/[\x7f-\uffff]/g, (character) => `\\u${escapeUnicode(character).slice(2).toUpperCase()}`),
+  (json) =>
+    json.replace(
+      /[\x7f-\uffff]/g,
+      (character) => `\\u${escapeUnicode(character).slice(2).toUpperCase()}`,
+    ),
   (json) => json.replace(/[<>&'\u2028\u2029]/g, escapeUnicode),
 ]
 
@@ -19,14 +23,17 @@ function jsonForms(secret: string): string[] {
   let level = [secret]
   const forms = [secret]
   for (let depth = 1; depth <= 3; depth++) {
-    level = [...new Set(level.flatMap((text) => JSON_STYLES.map((style) => style(jsonContent(text)))))]
+    level = [
+      ...new Set(level.flatMap((text) => JSON_STYLES.map((style) => style(jsonContent(text))))),
+    ]
     forms.push(...level)
   }
   return forms
 }
 
 /** application/x-www-form-urlencoded, as the URL standard writes it. */
-export const formEncode = (text: string): string => percent(encodeURIComponent(text), /[!'()~]/g).replace(/%20/g, '+')
+export const formEncode = (text: string): string =>
+  percent(encodeURIComponent(text), /[!'()~]/g).replace(/%20/g, '+')
 
 function percentForms(secret: string): string[] {
   const component = encodeURIComponent(secret)
@@ -38,13 +45,24 @@ function percentForms(secret: string): string[] {
 
 function htmlForms(secret: string): string[] {
   const named = secret.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;')
-  const quotes = [['"', "'"], ['&quot;', "'"], ['&quot;', '&#39;'], ['&quot;', '&#x27;'], ['&quot;', '&apos;'], ['&#34;', '&#39;']]
-  return quotes.map(([double = '', single = '']) => named.replace(/"/g, double).replace(/'/g, single))
+  const quotes = [
+    ['"', "'"],
+    ['&quot;', "'"],
+    ['&quot;', '&#39;'],
+    ['&quot;', '&#x27;'],
+    ['&quot;', '&apos;'],
+    ['&#34;', '&#39;'],
+  ]
+  return quotes.map(([double = '', single = '']) =>
+    named.replace(/"/g, double).replace(/'/g, single),
+  )
 }
 
 /** The bytes of the text in UTF-8, a character each: the core runs where there is no TextEncoder. */
 const utf8 = (text: string) =>
-  encodeURIComponent(text).replace(/%(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  encodeURIComponent(text).replace(/%(..)/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  )
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 
@@ -54,7 +72,9 @@ function base64Forms(bytes: string): string[] {
     const padded = `${'\0'.repeat(before)}${bytes}`
     let text = ''
     for (let index = 0; index < padded.length; index += 3) {
-      const [first, second, third] = [0, 1, 2].map((offset) => padded.charCodeAt(index + offset) || 0) as [number, number, number]
+      const [first, second, third] = [0, 1, 2].map(
+        (offset) => padded.charCodeAt(index + offset) || 0,
+      ) as [number, number, number]
       const group = (first << 16) | (second << 8) | third
       for (const shift of [18, 12, 6, 0]) text += ALPHABET[(group >> shift) & 63]
     }
@@ -67,11 +87,26 @@ function byteForms(bytes: string): string[] {
   const codes = Array.from(bytes, (byte) => byte.charCodeAt(0))
   const hex = codes.map((code) => code.toString(16).padStart(2, '0'))
   const [joined, spaced] = [hex.join(''), hex.join(' ')]
-  return [bytes, joined, joined.toUpperCase(), spaced, spaced.toUpperCase(), codes.join(','), codes.join(', '), codes.join(',\n')]
+  return [
+    bytes,
+    joined,
+    joined.toUpperCase(),
+    spaced,
+    spaced.toUpperCase(),
+    codes.join(','),
+    codes.join(', '),
+    codes.join(',\n'),
+  ]
 }
 
 /** How a secret may be rendered, and so how it may leave: as text, escaped, encoded or dumped. */
 export function formsOf(secret: string): string[] {
   const bytes = utf8(secret)
-  return [...jsonForms(secret), ...percentForms(secret), ...htmlForms(secret), ...base64Forms(bytes), ...byteForms(bytes)]
+  return [
+    ...jsonForms(secret),
+    ...percentForms(secret),
+    ...htmlForms(secret),
+    ...base64Forms(bytes),
+    ...byteForms(bytes),
+  ]
 }

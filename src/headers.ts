@@ -1,7 +1,16 @@
 import { assertCredential, assertType, OAuthCredential, StaticCredential } from './credential.ts'
 import type { CredentialOf, CredentialType, ResolvedCredential } from './credential.ts'
 import { assertObject, invalidCredential, MissingCredentialHeaderError } from './errors.ts'
-import { assertNo, escapeUnicode, parseExtra, parseFields, parseJson, parseTimestamp, scopesProblem, splitScopes } from './values.ts'
+import {
+  assertNo,
+  escapeUnicode,
+  parseExtra,
+  parseFields,
+  parseJson,
+  parseTimestamp,
+  scopesProblem,
+  splitScopes,
+} from './values.ts'
 
 /** Headers in the manner of the Fetch API: anything whose `get` finds a header by its lower-case name. */
 export type HeadersLike = { get(name: string): string | null | undefined }
@@ -17,7 +26,9 @@ export const HEADERS = {
   expiresAt: 'X-MCP-Cred-Expires-At',
 } as const
 
-const KNOWN: ReadonlyMap<string, string> = new Map(Object.values(HEADERS).map((header) => [header.toLowerCase(), header]))
+const KNOWN: ReadonlyMap<string, string> = new Map(
+  Object.values(HEADERS).map((header) => [header.toLowerCase(), header]),
+)
 
 type ReadHeader = (header: string) => string | undefined
 
@@ -32,9 +43,18 @@ type ReadHeader = (header: string) => string | undefined
  * @example
  * parseHeaders({ 'x-mcp-cred-access-token': 'not-a-real-token' }, 'oauth').accessToken
  */
-export function parseHeaders<T extends CredentialType>(headers: HeadersLike | HeaderRecord, type: T): CredentialOf[T]
-export function parseHeaders(headers: HeadersLike | HeaderRecord, type?: CredentialType): ResolvedCredential
-export function parseHeaders(headers: HeadersLike | HeaderRecord, type?: CredentialType): ResolvedCredential {
+export function parseHeaders<T extends CredentialType>(
+  headers: HeadersLike | HeaderRecord,
+  type: T,
+): CredentialOf[T]
+export function parseHeaders(
+  headers: HeadersLike | HeaderRecord,
+  type?: CredentialType,
+): ResolvedCredential
+export function parseHeaders(
+  headers: HeadersLike | HeaderRecord,
+  type?: CredentialType,
+): ResolvedCredential {
   assertObject(headers, 'Headers')
   assertType(type)
   const read = readerOf(headers)
@@ -42,7 +62,8 @@ export function parseHeaders(headers: HeadersLike | HeaderRecord, type?: Credent
 }
 
 function readerOf(headers: HeadersLike | HeaderRecord): ReadHeader {
-  if (isHeadersLike(headers)) return (header) => singleValue(headers.get(header.toLowerCase()), header)
+  if (isHeadersLike(headers))
+    return (header) => singleValue(headers.get(header.toLowerCase()), header)
   const found = new Map<string, string | undefined>()
   for (const name of Object.keys(headers)) {
     const header = KNOWN.get(name.toLowerCase())
@@ -57,7 +78,8 @@ export const isHeadersLike = <H extends object>(headers: H): headers is Extract<
   'get' in headers && typeof headers.get === 'function'
 
 function singleValue(value: unknown, header: string): string | undefined {
-  if (Array.isArray(value) && value.length > 1) throw invalidCredential(`${header} was sent more than once.`)
+  if (Array.isArray(value) && value.length > 1)
+    throw invalidCredential(`${header} was sent more than once.`)
   const first: unknown = (Array.isArray(value) ? value[0] : value) ?? ''
   if (typeof first === 'string') return first || undefined
   throw invalidCredential(`${header} must be a string.`)
@@ -67,7 +89,8 @@ function typeOfWhatIsThere(read: ReadHeader): CredentialType {
   const { accessToken, fields } = HEADERS
   const isOAuth = read(accessToken) !== undefined
   const isStatic = read(fields) !== undefined
-  if (isOAuth && isStatic) throw invalidCredential(`Both ${accessToken} and ${fields} are there: send one of them.`)
+  if (isOAuth && isStatic)
+    throw invalidCredential(`Both ${accessToken} and ${fields} are there: send one of them.`)
   if (!isOAuth && !isStatic) throw new MissingCredentialHeaderError([accessToken, fields])
   return isOAuth ? 'oauth' : 'static'
 }
@@ -77,7 +100,8 @@ function parseStatic(read: ReadHeader): StaticCredential {
   const json = readJson(read, header)
   if (json === undefined) throw new MissingCredentialHeaderError([header])
   const fields = parseFields(json, header)
-  if (Object.keys(fields).length === 0) throw new MissingCredentialHeaderError([header], `${header} holds no field.`)
+  if (Object.keys(fields).length === 0)
+    throw new MissingCredentialHeaderError([header], `${header} holds no field.`)
   return new StaticCredential(fields, header)
 }
 
@@ -128,13 +152,16 @@ export function formatHeaders(credential: ResolvedCredential): Record<string, st
   assertNo(commaProblem(accessToken), 'accessToken')
   return {
     [HEADERS.accessToken]: accessToken,
-    ...(scopes && { [HEADERS.scopes]: scopes[0]?.startsWith('[') ? JSON.stringify(scopes) : scopes.join(' ') }),
+    ...(scopes && {
+      [HEADERS.scopes]: scopes[0]?.startsWith('[') ? JSON.stringify(scopes) : scopes.join(' '),
+    }),
     ...(Object.keys(extra).length > 0 && { [HEADERS.extra]: toAscii(extra) }),
     ...(expiresAt && { [HEADERS.expiresAt]: expiresAt.toISOString() }),
   }
 }
 
-const toAscii = (value: object): string => JSON.stringify(value).replace(/[\x7f-\uffff]/g, escapeUnicode)
+const toAscii = (value: object): string =>
+  JSON.stringify(value).replace(/[\x7f-\uffff]/g, escapeUnicode)
 
 /** Web `Headers`, as far as {@link stripCredentialHeaders} needs them. */
 export type WebHeaders = {
@@ -155,11 +182,18 @@ export type WebHeaders = {
  */
 export function stripCredentialHeaders<H extends WebHeaders>(headers: H): H
 export function stripCredentialHeaders<V>(headers: Readonly<Record<string, V>>): Record<string, V>
-export function stripCredentialHeaders(headers: WebHeaders | Readonly<Record<string, unknown>>): object {
+export function stripCredentialHeaders(
+  headers: WebHeaders | Readonly<Record<string, unknown>>,
+): object {
   assertObject(headers, 'Headers')
   if (!isHeadersLike(headers)) {
     const kept = Object.entries(headers).filter(([name]) => !isCredentialHeader(name))
-    return Object.fromEntries(kept.map(([name, value]) => [name, /^connection$/i.test(name) ? withoutOurOptions(value) : value]))
+    return Object.fromEntries(
+      kept.map(([name, value]) => [
+        name,
+        /^connection$/i.test(name) ? withoutOurOptions(value) : value,
+      ]),
+    )
   }
   // Not headers.constructor: the headers that Hono hands out on Node.js look like Headers, but are not made like them.
   const copy: WebHeaders = Reflect.construct(Reflect.get(globalThis, 'Headers'), [headers])
@@ -174,5 +208,9 @@ export const isCredentialHeader = (name: string): boolean => /^x[-_.]mcp[-_.]cre
 function withoutOurOptions(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutOurOptions)
   if (typeof value !== 'string') return value
-  return value.split(',').map((option) => option.trim()).filter((option) => !isCredentialHeader(option)).join(', ')
+  return value
+    .split(',')
+    .map((option) => option.trim())
+    .filter((option) => !isCredentialHeader(option))
+    .join(', ')
 }

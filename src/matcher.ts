@@ -103,10 +103,11 @@ export class Matcher {
     }
     const { shortest, skip, ending } = this.#index
     const last = shortest - 2
-    for (let index = last; index < text.length - 1; ) {
+    for (let index = last; index < text.length - 1;) {
       const block = hash(text.charCodeAt(index), text.charCodeAt(index + 1))
       const step = Number(skip[block])
-      if (step === 0) ending.get(block)?.forEach((form) => collect(form, text, index - last, ranges))
+      if (step === 0)
+        ending.get(block)?.forEach((form) => collect(form, text, index - last, ranges))
       index += step || 1
     }
     return ranges
@@ -117,7 +118,8 @@ function createIndex(secrets: readonly Secret[]): Index {
   const forms = new Map<string, Form>()
   for (const [secret, value] of secrets) {
     // A form that the placeholder holds would be found in what replaces it.
-    for (const text of formsOf(value)) if (!REDACTED.includes(text)) forms.set(text, { text, secret })
+    for (const text of formsOf(value))
+      if (!REDACTED.includes(text)) forms.set(text, { text, secret })
   }
   const shortest = Math.min(255, ...Array.from(forms.keys(), (text) => text.length))
   const last = shortest - 2
@@ -139,7 +141,8 @@ function collect({ text: form, secret }: Form, text: string, start: number, rang
   if (!text.startsWith(form, start)) return
   const end = start + form.length
   const previous = ranges.at(-1)
-  if (previous === undefined || start > previous.end) ranges.push({ start, end, secrets: new Set([secret]) })
+  if (previous === undefined || start > previous.end)
+    ranges.push({ start, end, secrets: new Set([secret]) })
   else {
     previous.end = Math.max(previous.end, end)
     previous.secrets.add(secret)
@@ -149,7 +152,10 @@ function collect({ text: form, secret }: Form, text: string, start: number, rang
 const matchers = new WeakMap<ResolvedCredential, Map<string, Matcher>>()
 
 /** What finds the secrets of a credential; `undefined` where there is none to be found. */
-export function matcherOf(credential: ResolvedCredential, except: readonly string[]): Matcher | undefined {
+export function matcherOf(
+  credential: ResolvedCredential,
+  except: readonly string[],
+): Matcher | undefined {
   const key = JSON.stringify(except)
   const known = matchers.get(credential)?.get(key)
   if (known) return known

@@ -24,8 +24,16 @@ export interface RedactOptions {
  * @example
  * console.log(redactSecrets(await response.text(), credential))
  */
-export function redactSecrets<T>(value: T, credential?: ResolvedCredential, options?: RedactOptions): T
-export function redactSecrets(value: unknown, credential = scopedCredential(), options: RedactOptions = {}): unknown {
+export function redactSecrets<T>(
+  value: T,
+  credential?: ResolvedCredential,
+  options?: RedactOptions,
+): T
+export function redactSecrets(
+  value: unknown,
+  credential = scopedCredential(),
+  options: RedactOptions = {},
+): unknown {
   if (credential !== undefined) assertCredential(credential, 'redactSecrets takes')
   const matcher = credential && matcherOf(credential, options.except ?? [])
   return matcher ? new Redaction(matcher, options.onRedact).run(value) : value
@@ -67,18 +75,24 @@ function asJson(object: object): unknown {
 
 /** Bytes, also as JSON.parse gives them back: as a list of numbers. */
 function bytesOf(object: object): string | undefined {
-  const isByte = (item: unknown) => typeof item === 'number' && item >= 0 && item < 256 && item % 1 === 0
+  const isByte = (item: unknown) =>
+    typeof item === 'number' && item >= 0 && item < 256 && item % 1 === 0
   const isList = Array.isArray(object) && object.length >= MIN_LENGTH && object.every(isByte)
   if (!isList && !(object instanceof Uint8Array)) return undefined
   let text = ''
-  for (let at = 0; at < object.length; at += 8192) text += String.fromCharCode(...object.slice(at, at + 8192))
+  for (let at = 0; at < object.length; at += 8192)
+    text += String.fromCharCode(...object.slice(at, at + 8192))
   return text
 }
 
 /** What an object holds, by name. */
 function slotsOf(object: object): Slot[] {
   if (Array.isArray(object)) return Array.from(object, (value, index): Slot => [index, value])
-  if (object instanceof Map) return [...object].flatMap(([key, value]): Slot[] => [['key', key], ['value', value]])
+  if (object instanceof Map)
+    return [...object].flatMap(([key, value]): Slot[] => [
+      ['key', key],
+      ['value', value],
+    ])
   if (object instanceof Set) return Array.from(object, (value): Slot => ['value', value])
   const names = namesOf(object)
   if (object instanceof Error && !names.includes('message')) names.push('message')
@@ -147,7 +161,11 @@ class Redaction {
   #pathTo(object: object): PropertyKey[] {
     const path: PropertyKey[] = []
     let reached = this.#reached.get(object)
-    for (let holder = reached?.holders[0]; reached && holder && path.length < 16; holder = reached?.holders[0]) {
+    for (
+      let holder = reached?.holders[0];
+      reached && holder && path.length < 16;
+      holder = reached?.holders[0]
+    ) {
       path.unshift(reached.name)
       reached = this.#reached.get(holder)
     }
@@ -172,7 +190,9 @@ class Redaction {
     const prototype: object | null = Object.getPrototypeOf(object)
     if (!(object instanceof Error)) return Object.create(prototype)
     // The message and the code of a DOMException are where nothing but its constructor can write them.
-    const { DOMException } = globalThis as { DOMException?: new (message: string, name: string) => Error }
+    const { DOMException } = globalThis as {
+      DOMException?: new (message: string, name: string) => Error
+    }
     const isDomException = DOMException !== undefined && object instanceof DOMException
     if (isDomException) return new DOMException(this.#redact(object.message), object.name)
     const copy: object = Object.setPrototypeOf(new Error(), prototype)
@@ -184,14 +204,20 @@ class Redaction {
   #fill(copy: object, object: object): void {
     const bytes = bytesOf(object)
     if (bytes !== undefined) {
-      for (const { start, end } of this.#matcher.ranges(bytes)) Array.prototype.fill.call(copy, 42, start, end)
+      for (const { start, end } of this.#matcher.ranges(bytes))
+        Array.prototype.fill.call(copy, 42, start, end)
       this.#redact(bytes, this.#pathTo(object))
       return
     }
     const path = this.#pathTo(object)
-    const values = slotsOf(object).map(([name, value]): Slot => [name, this.#replace(value, [...path, name])])
+    const values = slotsOf(object).map(([name, value]): Slot => [
+      name,
+      this.#replace(value, [...path, name]),
+    ])
     if (copy instanceof Set) for (const [, value] of values) copy.add(value)
-    else if (copy instanceof Map) for (let index = 0; index < values.length; index += 2) copy.set(values[index]?.[1], values[index + 1]?.[1])
+    else if (copy instanceof Map)
+      for (let index = 0; index < values.length; index += 2)
+        copy.set(values[index]?.[1], values[index + 1]?.[1])
     else this.#define(copy, object, values, path)
   }
 
@@ -209,12 +235,20 @@ class Redaction {
       const isGetter = known.get !== undefined && name !== 'stack' && value === read(object, name)
       const { enumerable = true } = known
       // It fails where the runtime has put a property of its own into an object of its own: Deno, into a DOMException.
-      Reflect.defineProperty(copy, key, isGetter ? { ...known, configurable: true } : { value, enumerable, writable: true, configurable: true })
+      Reflect.defineProperty(
+        copy,
+        key,
+        isGetter
+          ? { ...known, configurable: true }
+          : { value, enumerable, writable: true, configurable: true },
+      )
     }
   }
 
   #showPath(path: PropertyKey[]): string {
-    return path.map((name) => (typeof name === 'string' ? this.#redact(name) : String(name))).join('.')
+    return path
+      .map((name) => (typeof name === 'string' ? this.#redact(name) : String(name)))
+      .join('.')
   }
 
   #replace(value: unknown, path: PropertyKey[]): unknown {
@@ -233,7 +267,8 @@ class Redaction {
     for (const { start, end, secrets } of ranges) {
       result += text.slice(from, start) + REDACTED
       from = end
-      if (path !== undefined) for (const secret of secrets) this.#onRedact?.(secret, this.#showPath(path))
+      if (path !== undefined)
+        for (const secret of secrets) this.#onRedact?.(secret, this.#showPath(path))
     }
     result += text.slice(from)
     // Where the placeholder makes a secret of what stands around it, nothing of the text is kept.

@@ -15,7 +15,9 @@ interface TokenResponse {
 }
 interface Runtime {
   readonly fetch?: (url: string, init: object) => Promise<TokenResponse>
-  readonly URL: new (url: string) => Record<'protocol' | 'hostname' | 'username' | 'password' | 'hash', string>
+  readonly URL: new (
+    url: string,
+  ) => Record<'protocol' | 'hostname' | 'username' | 'password' | 'hash', string>
   readonly AbortController: new () => { readonly signal: object; abort(): void }
   readonly TextDecoder: new () => { decode(bytes: Uint8Array): string }
   btoa(text: string): string
@@ -45,7 +47,8 @@ export interface RefreshOptions {
   readonly allowInsecureLoopback?: boolean
 }
 
-type Refreshable = OAuthCredential & Readonly<Record<'refreshToken' | 'clientId' | 'tokenUri', string>>
+type Refreshable = OAuthCredential &
+  Readonly<Record<'refreshToken' | 'clientId' | 'tokenUri', string>>
 
 // Of a token that lasts for an hour, those of four days.
 const MAX_KEYS = 100
@@ -73,8 +76,10 @@ interface Lineage {
  */
 export function createRefresher(options: RefreshOptions = {}): Refresher {
   const { leewaySeconds = 60, timeoutSeconds = 10, clientAuth, onRefresh } = options
-  if (!(leewaySeconds >= 0)) throw misuse('ERR_INVALID_ARG_VALUE', 'leewaySeconds must be a number, 0 or more.')
-  if (!(timeoutSeconds > 0)) throw misuse('ERR_INVALID_ARG_VALUE', 'timeoutSeconds must be a number, more than 0.')
+  if (!(leewaySeconds >= 0))
+    throw misuse('ERR_INVALID_ARG_VALUE', 'leewaySeconds must be a number, 0 or more.')
+  if (!(timeoutSeconds > 0))
+    throw misuse('ERR_INVALID_ARG_VALUE', 'timeoutSeconds must be a number, more than 0.')
   if (![undefined, 'basic', 'post', 'none'].includes(clientAuth)) {
     throw misuse('ERR_INVALID_ARG_VALUE', 'clientAuth is "basic", "post" or "none".')
   }
@@ -98,7 +103,8 @@ export function createRefresher(options: RefreshOptions = {}): Refresher {
     if (lineage.keys.at(-1) === key) return
     lineages.set(key, lineage)
     lineage.keys.push(key)
-    if (lineage.keys.length > MAX_KEYS) for (const old of lineage.keys.splice(1, 1)) lineages.delete(old)
+    if (lineage.keys.length > MAX_KEYS)
+      for (const old of lineage.keys.splice(1, 1)) lineages.delete(old)
   }
 
   return async (credential) => {
@@ -121,19 +127,31 @@ export function createRefresher(options: RefreshOptions = {}): Refresher {
 const isRefreshable = (credential: OAuthCredential): credential is Refreshable =>
   Boolean(credential.refreshToken && credential.clientId && credential.tokenUri)
 
-const keyOf = ({ tokenUri, clientId, refreshToken }: Refreshable): string => JSON.stringify([tokenUri, clientId, refreshToken])
+const keyOf = ({ tokenUri, clientId, refreshToken }: Refreshable): string =>
+  JSON.stringify([tokenUri, clientId, refreshToken])
 
 interface RequestOptions extends RefreshOptions {
   readonly timeoutSeconds: number
 }
 
 /** The successor of `current`, with what `given` has besides: a client secret may have been changed meanwhile. */
-async function requestToken(current: Refreshable, given: Refreshable, options: RequestOptions): Promise<Refreshable> {
+async function requestToken(
+  current: Refreshable,
+  given: Refreshable,
+  options: RequestOptions,
+): Promise<Refreshable> {
   assertEndpoint(given.tokenUri, options.allowInsecureLoopback ?? false)
   const time = Date.now()
-  const { status, text } = await inTime(options.timeoutSeconds, (signal) => post(current.refreshToken, given, options, signal))
+  const { status, text } = await inTime(options.timeoutSeconds, (signal) =>
+    post(current.refreshToken, given, options, signal),
+  )
   const answer = parseAnswer(text)
-  if (status !== 200) throw new CredentialRefreshError(`the token endpoint answered with ${status}`, status, answer?.['error'])
+  if (status !== 200)
+    throw new CredentialRefreshError(
+      `the token endpoint answered with ${status}`,
+      status,
+      answer?.['error'],
+    )
   return successorOf(current, given, answer, time)
 }
 
@@ -159,31 +177,66 @@ function assertEndpoint(tokenUri: string, allowsLoopback: boolean): void {
   let isGood = false
   try {
     const { protocol, hostname, username, password, hash } = new runtime.URL(tokenUri)
-    const isLoopback = protocol === 'http:' && ['127.0.0.1', '[::1]', 'localhost'].includes(hostname)
-    isGood = username + password + hash === '' && (protocol === 'https:' || (allowsLoopback && isLoopback))
+    const isLoopback =
+      protocol === 'http:' && ['127.0.0.1', '[::1]', 'localhost'].includes(hostname)
+    isGood =
+      username + password + hash === '' && (protocol === 'https:' || (allowsLoopback && isLoopback))
   } catch {
     // No URL at all.
   }
-  if (!isGood) throw new CredentialRefreshError('the token endpoint must be an https: URL without user info or fragment')
+  if (!isGood)
+    throw new CredentialRefreshError(
+      'the token endpoint must be an https: URL without user info or fragment',
+    )
 }
 
-async function post(refreshToken: string, given: Refreshable, options: RequestOptions, signal: object): Promise<{ status: number; text: string }> {
+async function post(
+  refreshToken: string,
+  given: Refreshable,
+  options: RequestOptions,
+  signal: object,
+): Promise<{ status: number; text: string }> {
   const { clientId, clientSecret, tokenUri } = given
   const auth = options.clientAuth ?? (clientSecret === undefined ? 'none' : 'basic')
-  if (auth !== 'none' && clientSecret === undefined) throw new CredentialRefreshError('there is no client secret')
-  const form = { grant_type: 'refresh_token', refresh_token: refreshToken, ...(auth !== 'basic' && { client_id: clientId }), ...(auth === 'post' && { client_secret: clientSecret }) }
+  if (auth !== 'none' && clientSecret === undefined)
+    throw new CredentialRefreshError('there is no client secret')
+  const form = {
+    grant_type: 'refresh_token',
+    refresh_token: refreshToken,
+    ...(auth !== 'basic' && { client_id: clientId }),
+    ...(auth === 'post' && { client_secret: clientSecret }),
+  }
   // RFC 6749 section 2.3.1: each is form-encoded before they are joined.
-  const basic = auth === 'basic' ? { authorization: `Basic ${runtime.btoa(`${formEncode(clientId)}:${formEncode(String(clientSecret))}`)}` } : {}
-  const headers = { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json', ...basic }
-  const body = Object.entries(form).map(([name, value]) => `${name}=${formEncode(String(value))}`).join('&')
+  const basic =
+    auth === 'basic'
+      ? {
+          authorization: `Basic ${runtime.btoa(`${formEncode(clientId)}:${formEncode(String(clientSecret))}`)}`,
+        }
+      : {}
+  const headers = {
+    'content-type': 'application/x-www-form-urlencoded',
+    accept: 'application/json',
+    ...basic,
+  }
+  const body = Object.entries(form)
+    .map(([name, value]) => `${name}=${formEncode(String(value))}`)
+    .join('&')
   try {
     // Follows no redirect: it would take the secrets along. Workers know no redirect: 'error'.
     const fetch = (options.fetch ?? runtime.fetch) as NonNullable<Runtime['fetch']>
-    const response = await fetch(tokenUri, { method: 'POST', headers, body, redirect: 'manual', signal })
+    const response = await fetch(tokenUri, {
+      method: 'POST',
+      headers,
+      body,
+      redirect: 'manual',
+      signal,
+    })
     return { status: response.status, text: await readText(response) }
   } catch (error) {
     // What a fetch throws may quote the URL, and more.
-    throw error instanceof CredentialRefreshError ? error : new CredentialRefreshError('the token endpoint could not be reached, or broke off')
+    throw error instanceof CredentialRefreshError
+      ? error
+      : new CredentialRefreshError('the token endpoint could not be reached, or broke off')
   }
 }
 
@@ -218,12 +271,33 @@ function parseAnswer(text: string): Answer | undefined {
 const TEN_YEARS = 10 * 365 * 24 * 60 * 60
 
 /** RFC 6749 section 5.1. */
-function successorOf(current: Refreshable, given: Refreshable, answer: Answer | undefined, time: number): Refreshable {
-  const { access_token: accessToken, token_type: tokenType, expires_in: expiresIn, refresh_token: refreshToken, scope } = answer ?? {}
-  const isText = (value: unknown): value is string | undefined => value === undefined || (typeof value === 'string' && value !== '')
+function successorOf(
+  current: Refreshable,
+  given: Refreshable,
+  answer: Answer | undefined,
+  time: number,
+): Refreshable {
+  const {
+    access_token: accessToken,
+    token_type: tokenType,
+    expires_in: expiresIn,
+    refresh_token: refreshToken,
+    scope,
+  } = answer ?? {}
+  const isText = (value: unknown): value is string | undefined =>
+    value === undefined || (typeof value === 'string' && value !== '')
   // Some servers write the number as a string.
-  const seconds = expiresIn === undefined ? undefined : /^\d+$/.test(String(expiresIn)) ? Math.min(Number(expiresIn), TEN_YEARS) : NaN
-  const isGood = String(tokenType).toLowerCase() === 'bearer' && isText(refreshToken) && (scope === undefined || typeof scope === 'string') && !Number.isNaN(seconds)
+  const seconds =
+    expiresIn === undefined
+      ? undefined
+      : /^\d+$/.test(String(expiresIn))
+        ? Math.min(Number(expiresIn), TEN_YEARS)
+        : NaN
+  const isGood =
+    String(tokenType).toLowerCase() === 'bearer' &&
+    isText(refreshToken) &&
+    (scope === undefined || typeof scope === 'string') &&
+    !Number.isNaN(seconds)
   try {
     if (!isGood) throw new TypeError()
     return new OAuthCredential({
@@ -237,6 +311,9 @@ function successorOf(current: Refreshable, given: Refreshable, answer: Answer | 
       extra: given.extra,
     }) as Refreshable
   } catch {
-    throw new CredentialRefreshError('the token endpoint answered with what is no bearer token', 200)
+    throw new CredentialRefreshError(
+      'the token endpoint answered with what is no bearer token',
+      200,
+    )
   }
 }

@@ -31,7 +31,10 @@ export async function resolveCredential(
   onError?: (error: unknown) => void,
 ): Promise<ResolvedCredential | CredentialError> {
   try {
-    const credential = await source({ ...request, headers: request.headers && toHeaders(request.headers) })
+    const credential = await source({
+      ...request,
+      headers: request.headers && toHeaders(request.headers),
+    })
     assertCredential(credential, 'A credential source returns')
     return credential
   } catch (error) {
@@ -61,7 +64,8 @@ function hide(error: unknown, onError: OnError): CredentialError {
   return new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', UNAVAILABLE)
 }
 
-const UNAVAILABLE = 'The server could not load the credential for this call. Its operator finds the cause in its log.'
+const UNAVAILABLE =
+  'The server could not load the credential for this call. Its operator finds the cause in its log.'
 
 /** What the adapters for HTTP can be told. */
 export interface HttpOptions {
@@ -74,7 +78,10 @@ export interface HttpOptions {
 /** The credential of a request, or the error that stands for an optional one; or why the request is refused. */
 export type HttpAdmission =
   | { readonly credential: ResolvedCredential | CredentialError; readonly refusal: undefined }
-  | { readonly credential: undefined; readonly refusal: { readonly status: 403 | 500; readonly error: CredentialError } }
+  | {
+      readonly credential: undefined
+      readonly refusal: { readonly status: 403 | 500; readonly error: CredentialError }
+    }
 
 /**
  * Decides which HTTP requests go on; for adapters. What is wrong with the request makes a 403, what is wrong with the
@@ -92,7 +99,8 @@ export function createAdmission(
   source: CredentialSource,
   { optional = false, onError }: HttpOptions = {},
 ): (request: AnyRequest) => Promise<HttpAdmission> {
-  if (typeof source !== 'function') throw misuse('ERR_INVALID_ARG_TYPE', 'A credential source must be a function.')
+  if (typeof source !== 'function')
+    throw misuse('ERR_INVALID_ARG_TYPE', 'A credential source must be a function.')
   return async (request) => {
     let isReported = false
     const report = (error: unknown) => {
@@ -100,9 +108,15 @@ export function createAdmission(
       onError?.(error)
     }
     const credential = await resolveCredential(source, request, report)
-    const isAllowed = !(credential instanceof CredentialError) || (optional && credential.code === 'ERR_CREDENTIAL_MISSING')
+    const isAllowed =
+      !(credential instanceof CredentialError) ||
+      (optional && credential.code === 'ERR_CREDENTIAL_MISSING')
     if (isAllowed) return { credential, refusal: undefined }
-    if (!credential.isServerFault) return { credential: undefined, refusal: { status: 403, error: credential } }
-    return { credential: undefined, refusal: { status: 500, error: isReported ? credential : hide(credential, report) } }
+    if (!credential.isServerFault)
+      return { credential: undefined, refusal: { status: 403, error: credential } }
+    return {
+      credential: undefined,
+      refusal: { status: 500, error: isReported ? credential : hide(credential, report) },
+    }
   }
 }

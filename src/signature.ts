@@ -6,7 +6,13 @@ const SIGNATURE = 'X-MCP-Cred-Signature'
 // Web Crypto and the Encoding API, as far as this needs them.
 type Bytes = Uint8Array
 interface Subtle {
-  importKey(format: 'raw', key: Bytes, algorithm: object, extractable: false, usages: readonly string[]): Promise<object>
+  importKey(
+    format: 'raw',
+    key: Bytes,
+    algorithm: object,
+    extractable: false,
+    usages: readonly string[],
+  ): Promise<object>
   sign(algorithm: 'HMAC', key: object, data: Bytes): Promise<ArrayBuffer>
   verify(algorithm: 'HMAC', key: object, signature: Bytes, data: Bytes): Promise<boolean>
 }
@@ -17,17 +23,22 @@ interface Runtime {
 
 function subtleCrypto(): Subtle {
   const subtle = (globalThis as unknown as Runtime).crypto?.subtle
-  if (subtle === undefined) throw misuse('ERR_INVALID_ARG_VALUE', 'This runtime has no Web Crypto, which signatures need.')
+  if (subtle === undefined)
+    throw misuse('ERR_INVALID_ARG_VALUE', 'This runtime has no Web Crypto, which signatures need.')
   return subtle
 }
 
-const encode = (text: string): Bytes => new (globalThis as unknown as Runtime).TextEncoder().encode(text)
+const encode = (text: string): Bytes =>
+  new (globalThis as unknown as Runtime).TextEncoder().encode(text)
 
 /** A secret that the gateway and the server share: at least 32 bytes; of a string, its bytes in UTF-8. */
 export type SigningKey = string | Uint8Array
 
 function importKey(key: SigningKey): Promise<object> {
-  return subtleCrypto().importKey('raw', bytesOf(key), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify'])
+  return subtleCrypto().importKey('raw', bytesOf(key), { name: 'HMAC', hash: 'SHA-256' }, false, [
+    'sign',
+    'verify',
+  ])
 }
 
 function bytesOf(key: SigningKey): Bytes {
@@ -61,28 +72,47 @@ export async function signHeaders(
   options: SignOptions = {},
 ): Promise<Record<string, string>> {
   const { audience, time = new Date() } = options
-  const unsigned = Object.entries(headers).filter(([name]) => name.toLowerCase() !== SIGNATURE.toLowerCase())
+  const unsigned = Object.entries(headers).filter(
+    ([name]) => name.toLowerCase() !== SIGNATURE.toLowerCase(),
+  )
   const signed = unsigned.filter(([name]) => isSigned(name))
   const bad = signed.find(([, value]) => !isAscii(value))
   if (bad) throw invalidCredential(`${bad[0]} must be ASCII.`)
   const seconds = Math.floor(time.getTime() / 1000)
   if (!(seconds >= 0)) throw misuse('ERR_INVALID_ARG_VALUE', 'time must be a valid Date.')
-  const signature = await subtleCrypto().sign('HMAC', await importKey(key), encode(textToSign(seconds, audience, signed)))
-  const hex = Array.from(new Uint8Array(signature), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  const signature = await subtleCrypto().sign(
+    'HMAC',
+    await importKey(key),
+    encode(textToSign(seconds, audience, signed)),
+  )
+  const hex = Array.from(new Uint8Array(signature), (byte) =>
+    byte.toString(16).padStart(2, '0'),
+  ).join('')
   return { ...Object.fromEntries(unsigned), [SIGNATURE]: `t=${seconds},v1=${hex}` }
 }
 
-const isSigned = (name: string): boolean => isCredentialHeader(name) && name.toLowerCase() !== SIGNATURE.toLowerCase()
+const isSigned = (name: string): boolean =>
+  isCredentialHeader(name) && name.toLowerCase() !== SIGNATURE.toLowerCase()
 const isAscii = (value: string): boolean => /^[\t\x20-\x7e]*$/.test(value)
 
 /** A line each for the version, the time, the audience, and the headers by their names in lower case, sorted. */
-function textToSign(seconds: number, audience = '', headers: readonly (readonly [name: string, value: string])[]): string {
+function textToSign(
+  seconds: number,
+  audience = '',
+  headers: readonly (readonly [name: string, value: string])[],
+): string {
   // Nothing else in the text could be taken for the end of a line: HTTP has none in names and values.
-  if (/[\r\n]/.test(audience)) throw misuse('ERR_INVALID_ARG_VALUE', 'audience must not have a line break in it.')
+  if (/[\r\n]/.test(audience))
+    throw misuse('ERR_INVALID_ARG_VALUE', 'audience must not have a line break in it.')
   // HTTP takes white space off the ends of values. Not by a regular expression: these values come from anybody, and one with
   // many spaces in its middle would take the square of its length.
-  const byName = headers.map(([name, value]): [string, string] => [name.toLowerCase(), value.trim()])
-  const lines = byName.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `${name}:${value}`)
+  const byName = headers.map(([name, value]): [string, string] => [
+    name.toLowerCase(),
+    value.trim(),
+  ])
+  const lines = byName
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name}:${value}`)
   return ['v1', seconds, audience, ...lines].join('\n')
 }
 
@@ -108,24 +138,36 @@ export type Verify = SignatureOptions | ((headers: VerifiableHeaders) => boolean
 export function createVerifier(verify: Verify): (headers: VerifiableHeaders) => Promise<void> {
   if (typeof verify !== 'function') return verifierOf(verify)
   return async (headers) => {
-    if ((await verify(headers)) !== true) throw untrusted('The credential headers of this request could not be verified.')
+    if ((await verify(headers)) !== true)
+      throw untrusted('The credential headers of this request could not be verified.')
   }
 }
 
-function verifierOf({ keys, audience, toleranceSeconds = 60 }: SignatureOptions): (headers: VerifiableHeaders) => Promise<void> {
-  if (!Array.isArray(keys) || keys.length === 0) throw misuse('ERR_INVALID_ARG_VALUE', 'verify needs at least one key.')
+function verifierOf({
+  keys,
+  audience,
+  toleranceSeconds = 60,
+}: SignatureOptions): (headers: VerifiableHeaders) => Promise<void> {
+  if (!Array.isArray(keys) || keys.length === 0)
+    throw misuse('ERR_INVALID_ARG_VALUE', 'verify needs at least one key.')
   keys.forEach(bytesOf)
   textToSign(0, audience, [])
-  if (!(toleranceSeconds >= 0)) throw misuse('ERR_INVALID_ARG_VALUE', 'toleranceSeconds must be a number, 0 or more.')
+  if (!(toleranceSeconds >= 0))
+    throw misuse('ERR_INVALID_ARG_VALUE', 'toleranceSeconds must be a number, 0 or more.')
   let imported: readonly object[] | undefined
 
   return async (headers) => {
     const { seconds, signature } = parseSignature(headers.get(SIGNATURE.toLowerCase()))
     if (Math.abs(Date.now() / 1000 - seconds) > toleranceSeconds) {
-      throw untrusted(`${SIGNATURE} is too old, or from the future: is the clock of the gateway right, and that of the server?`)
+      throw untrusted(
+        `${SIGNATURE} is too old, or from the future: is the clock of the gateway right, and that of the server?`,
+      )
     }
-    const signed = [...headers.keys()].filter(isSigned).map((name): [string, string] => [name, String(headers.get(name))])
-    if (!signed.every(([, value]) => isAscii(value))) throw untrusted('A credential header of this request is not ASCII.')
+    const signed = [...headers.keys()]
+      .filter(isSigned)
+      .map((name): [string, string] => [name, String(headers.get(name))])
+    if (!signed.every(([, value]) => isAscii(value)))
+      throw untrusted('A credential header of this request is not ASCII.')
     const data = encode(textToSign(seconds, audience, signed))
     // Not the promise: on Workers one must not be awaited by another request.
     imported ??= await Promise.all(keys.map(importKey))
@@ -133,15 +175,30 @@ function verifierOf({ keys, audience, toleranceSeconds = 60 }: SignatureOptions)
       // Compares in constant time, whatever the runtime.
       if (await subtleCrypto().verify('HMAC', key, signature, data)) return
     }
-    throw untrusted(`${SIGNATURE} does not fit: the headers were changed, or signed with another key or for another audience.`)
+    throw untrusted(
+      `${SIGNATURE} does not fit: the headers were changed, or signed with another key or for another audience.`,
+    )
   }
 }
 
-function parseSignature(value: string | null): { readonly seconds: number; readonly signature: Bytes } {
-  if (!value) throw untrusted(`The request carries credentials, but no ${SIGNATURE} header: it did not come from the gateway.`)
+function parseSignature(value: string | null): {
+  readonly seconds: number
+  readonly signature: Bytes
+} {
+  if (!value)
+    throw untrusted(
+      `The request carries credentials, but no ${SIGNATURE} header: it did not come from the gateway.`,
+    )
   const [, seconds, hex = ''] = /^t=(\d{1,12}),v1=([\da-f]{64})$/.exec(value) ?? []
-  if (seconds === undefined) throw untrusted(`${SIGNATURE} must be t=<unix seconds>,v1=<64 hex digits>.`)
-  return { seconds: Number(seconds), signature: Uint8Array.from({ length: 32 }, (_, index) => Number.parseInt(hex.slice(2 * index, 2 * index + 2), 16)) }
+  if (seconds === undefined)
+    throw untrusted(`${SIGNATURE} must be t=<unix seconds>,v1=<64 hex digits>.`)
+  return {
+    seconds: Number(seconds),
+    signature: Uint8Array.from({ length: 32 }, (_, index) =>
+      Number.parseInt(hex.slice(2 * index, 2 * index + 2), 16),
+    ),
+  }
 }
 
-const untrusted = (message: string): CredentialError => new CredentialError('ERR_CREDENTIAL_UNTRUSTED', message)
+const untrusted = (message: string): CredentialError =>
+  new CredentialError('ERR_CREDENTIAL_UNTRUSTED', message)

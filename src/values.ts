@@ -32,7 +32,8 @@ export function tokenProblem(value: unknown): Problem {
   if (VISIBLE_ASCII.test(value)) return undefined
   if (/^bearer\s/i.test(value)) return 'must be the token alone, without "Bearer " before it'
   if (/[\r\n]$/.test(value)) return 'ends with a line break: trim it (was it read from a file?)'
-  if (/\s/.test(value)) return 'has white space in it, which no token has (was it wrapped or quoted when copied?)'
+  if (/\s/.test(value))
+    return 'has white space in it, which no token has (was it wrapped or quoted when copied?)'
   return 'has a control character or one outside ASCII in it, which no token has (was it cut or decoded wrongly?)'
 }
 
@@ -41,7 +42,9 @@ const LONE_SURROGATE = /[\ud800-\udfff]/u
 
 export function textProblem(value: unknown): Problem {
   if (typeof value !== 'string') return 'must be a string'
-  return LONE_SURROGATE.test(value) ? 'holds half of a surrogate pair: its text was cut or decoded wrongly' : undefined
+  return LONE_SURROGATE.test(value)
+    ? 'holds half of a surrogate pair: its text was cut or decoded wrongly'
+    : undefined
 }
 
 export function fieldNameProblem(name: string): Problem {
@@ -56,13 +59,16 @@ const keyProblem = (key: string): Problem =>
 export function scopesProblem(scopes: unknown): Problem {
   if (!Array.isArray(scopes)) return 'must be a list of strings'
   for (const scope of scopes) {
-    if (typeof scope !== 'string' || !VISIBLE_ASCII.test(scope)) return 'must hold scopes of visible ASCII characters'
-    if (scope.endsWith(',')) return 'must be separated by spaces, not by commas (or was the header sent twice?)'
+    if (typeof scope !== 'string' || !VISIBLE_ASCII.test(scope))
+      return 'must hold scopes of visible ASCII characters'
+    if (scope.endsWith(','))
+      return 'must be separated by spaces, not by commas (or was the header sent twice?)'
   }
   return undefined
 }
 
-export const splitScopes = (text: string): string[] => text.split(/\s+/).filter((scope) => scope !== '')
+export const splitScopes = (text: string): string[] =>
+  text.split(/\s+/).filter((scope) => scope !== '')
 
 export function dateProblem(date: unknown): Problem {
   // An invalid Date has the year NaN.
@@ -72,7 +78,8 @@ export function dateProblem(date: unknown): Problem {
 
 // RFC 3339 section 5.6 date-time; looser where people are: a space for T, no seconds, +0100, +01, no offset, no time.
 // Without groups: what stands at a fixed place is read there, in half the time (measured).
-const TIMESTAMP = /^\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[Zz]|[+-]\d\d(?::?\d\d)?)?)?$/
+const TIMESTAMP =
+  /^\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[Zz]|[+-]\d\d(?::?\d\d)?)?)?$/
 const OFFSET = /([+-])(\d\d):?(\d\d)?$/
 const MINUTE = 60_000
 // The calendar repeats itself after so many years and milliseconds.
@@ -81,19 +88,33 @@ const [CYCLE_YEARS, CYCLE] = [400, 146_097 * 24 * 60 * MINUTE]
 /** Date.parse must not decide: it takes "0" and 30 February, and reads a time without an offset as local time. */
 export function parseTimestamp(text: string, name: string): Date {
   const time = TIMESTAMP.test(text) ? timeOf(text) : undefined
-  if (time === undefined) throw invalidCredential(`${name} must be a time as in RFC 3339, such as 2026-05-04T12:00:00Z.`)
+  if (time === undefined)
+    throw invalidCredential(`${name} must be a time as in RFC 3339, such as 2026-05-04T12:00:00Z.`)
   return new Date(time)
 }
 
 function timeOf(text: string): number | undefined {
-  const [year, month, day] = [Number(text.slice(0, 4)), Number(text.slice(5, 7)), Number(text.slice(8, 10))]
+  const [year, month, day] = [
+    Number(text.slice(0, 4)),
+    Number(text.slice(5, 7)),
+    Number(text.slice(8, 10)),
+  ]
   const [hour, minute] = [Number(text.slice(11, 13)), Number(text.slice(14, 16))]
   const second = text[16] === ':' ? Number(text.slice(17, 19)) : 0
   const fraction = text[19] === '.' ? text.slice(20, 23).replace(/\D.*/, '') : ''
   const [, sign, offsetHour = 0, offsetMinute = 0] = OFFSET.exec(text.slice(16)) ?? []
-  if (hour > 23 || minute > 59 || second > 59 || +offsetHour > 23 || +offsetMinute > 59) return undefined
+  if (hour > 23 || minute > 59 || second > 59 || +offsetHour > 23 || +offsetMinute > 59)
+    return undefined
   // Date.UTC would move the years 0 to 99 into the twentieth century.
-  const time = Date.UTC(year + CYCLE_YEARS, month - 1, day, hour, minute, second, Number(fraction.padEnd(3, '0')))
+  const time = Date.UTC(
+    year + CYCLE_YEARS,
+    month - 1,
+    day,
+    hour,
+    minute,
+    second,
+    Number(fraction.padEnd(3, '0')),
+  )
   // A day or a month that there is not moves it into another month.
   if (day === 0 || new Date(time).getUTCMonth() !== month - 1) return undefined
   const offset = (+offsetHour * 60 + +offsetMinute) * (sign === '-' ? -1 : 1)
@@ -128,7 +149,11 @@ export function parseFields(text: string, name: string): Record<string, string> 
     const field: string = JSON.parse(key)
     const isString = value.startsWith('"')
     const isAllowed = isString || value === 'null' || INTEGER.test(value)
-    const problem = seen.has(field) ? 'stands twice' : isAllowed ? undefined : 'must be a string: put it in quotes'
+    const problem = seen.has(field)
+      ? 'stands twice'
+      : isAllowed
+        ? undefined
+        : 'must be a string: put it in quotes'
     assertNo(problem, `${name}: ${describeField(field, seen.size + 1)}`)
     seen.add(field)
     if (value !== 'null') fields[field] = isString ? JSON.parse(value) : value
@@ -162,7 +187,8 @@ function hasKeyTwice(text: string): boolean {
 
 /** A deep-frozen copy without prototypes; anything that JSON does not have is refused. */
 export function copyJsonObject(value: unknown, name: string, depth = 1): JsonObject {
-  if (!isPlainObject(value)) throw invalidCredential(`${name} must be a JSON object, and hold nothing else than JSON.`)
+  if (!isPlainObject(value))
+    throw invalidCredential(`${name} must be a JSON object, and hold nothing else than JSON.`)
   const copy: Record<string, JsonValue> = Object.create(null)
   for (const key of Object.keys(value)) {
     assertNo(keyProblem(key), `${name}: a key in it`)
@@ -176,7 +202,8 @@ function copyJson(value: unknown, name: string, depth: number): JsonValue {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
   // JSON.parse makes Infinity of 1e400. The zero that is added makes 0 of -0, which JSON.stringify would lose.
   if (Number.isFinite(value)) return Number(value) + 0
-  if (typeof value === 'number') throw invalidCredential(`${name} holds a number that is too large.`)
+  if (typeof value === 'number')
+    throw invalidCredential(`${name} holds a number that is too large.`)
   if (depth > 16) throw invalidCredential(`${name} is nested more than 16 levels deep.`)
   if (!Array.isArray(value)) return copyJsonObject(value, name, depth)
   return Object.freeze(Array.from(value, (item) => copyJson(item, name, depth + 1)))

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
-import { CredentialError, getCredentials, redactSecrets, runWithCredentials, StaticCredential, tryGetCredentials } from 'mcp-credentials'
+import {
+  CredentialError,
+  getCredentials,
+  redactSecrets,
+  runWithCredentials,
+  StaticCredential,
+  tryGetCredentials,
+} from 'mcp-credentials'
 import { assertRefused, fakeToken } from './helper.ts'
 
 const credential = fakeToken()
@@ -14,7 +21,9 @@ describe('inside of runWithCredentials', () => {
       all.push(getCredentials())
       await sleep(1)
       all.push(getCredentials('oauth'), tryGetCredentials('oauth'))
-      all.push(...(await Promise.all([1, 2, 3].map(async () => (await setImmediate(), getCredentials())))))
+      all.push(
+        ...(await Promise.all([1, 2, 3].map(async () => (await setImmediate(), getCredentials())))),
+      )
       all.push(await new Promise((resolve) => queueMicrotask(() => resolve(getCredentials()))))
       return all
     })
@@ -24,15 +33,28 @@ describe('inside of runWithCredentials', () => {
 
   test('the type is checked', () => {
     runWithCredentials(credential, () => {
-      assertRefused(() => getCredentials('static'), 'ERR_CREDENTIAL_TYPE', /is of type "oauth", not "static"/, credential.accessToken)
-      assertRefused(() => tryGetCredentials('static'), 'ERR_CREDENTIAL_TYPE', /is of type "oauth"/, credential.accessToken)
+      assertRefused(
+        () => getCredentials('static'),
+        'ERR_CREDENTIAL_TYPE',
+        /is of type "oauth", not "static"/,
+        credential.accessToken,
+      )
+      assertRefused(
+        () => tryGetCredentials('static'),
+        'ERR_CREDENTIAL_TYPE',
+        /is of type "oauth"/,
+        credential.accessToken,
+      )
     })
   })
 
   test('an error in place of a credential is thrown, and tryGetCredentials has none', () => {
     const error = new CredentialError('ERR_CREDENTIAL_MISSING', 'Connect the account.')
     const result = runWithCredentials(error, (argument) => {
-      assert.throws(() => getCredentials(), (thrown) => thrown === error)
+      assert.throws(
+        () => getCredentials(),
+        (thrown) => thrown === error,
+      )
       assert.equal(tryGetCredentials(), undefined)
       return argument
     })
@@ -42,7 +64,11 @@ describe('inside of runWithCredentials', () => {
 
 describe('outside of any scope', () => {
   test('getCredentials says what to check, and tryGetCredentials is undefined', () => {
-    assertRefused(() => getCredentials(), 'ERR_CREDENTIAL_NO_SCOPE', /^There is no credential in this context\. Is the adapter installed/)
+    assertRefused(
+      () => getCredentials(),
+      'ERR_CREDENTIAL_NO_SCOPE',
+      /^There is no credential in this context\. Is the adapter installed/,
+    )
     assert.equal(tryGetCredentials(), undefined)
     assert.equal(tryGetCredentials('oauth'), undefined)
   })
@@ -72,16 +98,39 @@ describe('outside of any scope', () => {
 describe('the result of fn comes back as it was', () => {
   test('a value, and a function', () => {
     const fn = () => 1
-    assert.equal(runWithCredentials(credential, () => 7), 7)
-    assert.equal(runWithCredentials(credential, () => null), null)
-    assert.equal(runWithCredentials(credential, () => undefined), undefined)
-    assert.equal(runWithCredentials(credential, () => fn), fn)
+    assert.equal(
+      runWithCredentials(credential, () => 7),
+      7,
+    )
+    assert.equal(
+      runWithCredentials(credential, () => null),
+      null,
+    )
+    assert.equal(
+      runWithCredentials(credential, () => undefined),
+      undefined,
+    )
+    assert.equal(
+      runWithCredentials(credential, () => fn),
+      fn,
+    )
   })
 
   test('a throw, and a rejection', async () => {
     const error = new Error('thrown')
-    assert.throws(() => runWithCredentials(credential, () => { throw error }), (thrown) => thrown === error)
-    await assert.rejects(runWithCredentials(credential, async () => { throw error }), (thrown) => thrown === error)
+    assert.throws(
+      () =>
+        runWithCredentials(credential, () => {
+          throw error
+        }),
+      (thrown) => thrown === error,
+    )
+    await assert.rejects(
+      runWithCredentials(credential, async () => {
+        throw error
+      }),
+      (thrown) => thrown === error,
+    )
   })
 
   test('a lazy thenable runs once, inside of the scope, and becomes a plain promise', async () => {
@@ -104,12 +153,18 @@ describe('the result of fn comes back as it was', () => {
     const thenable = Object.defineProperty(() => 1, 'then', {
       get() {
         reads += 1
-        return () => { throw new Error('in then') }
+        return () => {
+          throw new Error('in then')
+        }
       },
     })
     await assert.rejects(Promise.resolve(runWithCredentials(credential, () => thenable)), /in then/)
     assert.equal(reads, 1)
-    const hostile = Object.defineProperty({}, 'then', { get() { throw new Error('at then') } })
+    const hostile = Object.defineProperty({}, 'then', {
+      get() {
+        throw new Error('at then')
+      },
+    })
     assert.throws(() => runWithCredentials(credential, () => hostile), /at then/)
   })
 
@@ -119,28 +174,59 @@ describe('the result of fn comes back as it was', () => {
     assert.equal((subclass as object).constructor, Promise)
     assert.equal(await subclass, 1)
     const patched = Object.assign(Promise.resolve(1), {
-      then(resolve: (value: number) => void) { resolve(2) },
+      then(resolve: (value: number) => void) {
+        resolve(2)
+      },
     })
     assert.equal(await runWithCredentials(credential, () => patched as Promise<number>), 2)
   })
 })
 
 describe('the scope ends', () => {
-  const ended = (fn: () => unknown) => assertRefused(fn, 'ERR_CREDENTIAL_ENDED', /^The call .* is over\. Work that outlives its call/, credential.accessToken)
+  const ended = (fn: () => unknown) =>
+    assertRefused(
+      fn,
+      'ERR_CREDENTIAL_ENDED',
+      /^The call .* is over\. Work that outlives its call/,
+      credential.accessToken,
+    )
 
   for (const [name, fn] of [
     ['returns', () => undefined],
-    ['throws', () => { throw new Error('tool') }],
+    [
+      'throws',
+      () => {
+        throw new Error('tool')
+      },
+    ],
     ['resolves', () => sleep(2)],
-    ['rejects', () => sleep(2).then(() => { throw new Error('tool') })],
+    [
+      'rejects',
+      () =>
+        sleep(2).then(() => {
+          throw new Error('tool')
+        }),
+    ],
   ] as const) {
     test(`when fn ${name}: a timer and a floating promise left behind get ERR_CREDENTIAL_ENDED`, async () => {
       const left: Promise<void>[] = []
       try {
         await runWithCredentials(credential, () => {
           left.push(sleep(10).then(() => ended(getCredentials)))
-          left.push(new Promise((resolve) => setTimeout(() => { ended(tryGetCredentials); resolve() }, 10)))
-          left.push((async () => { for (let turn = 0; turn < 10; turn++) await sleep(1); ended(getCredentials) })())
+          left.push(
+            new Promise((resolve) =>
+              setTimeout(() => {
+                ended(tryGetCredentials)
+                resolve()
+              }, 10),
+            ),
+          )
+          left.push(
+            (async () => {
+              for (let turn = 0; turn < 10; turn++) await sleep(1)
+              ended(getCredentials)
+            })(),
+          )
           return fn()
         })
       } catch (error) {
@@ -152,12 +238,16 @@ describe('the scope ends', () => {
 
   test('for an error in its place as well', async () => {
     let left: Promise<void> | undefined
-    runWithCredentials(new CredentialError('ERR_CREDENTIAL_MISSING', 'none'), () => { left = sleep(1).then(() => ended(getCredentials)) })
+    runWithCredentials(new CredentialError('ERR_CREDENTIAL_MISSING', 'none'), () => {
+      left = sleep(1).then(() => ended(getCredentials))
+    })
     await left
   })
 
   test('but redactSecrets still takes its credential, since what is sent later may hold its secrets', async () => {
-    const later = runWithCredentials(credential, () => ({ redacted: sleep(1).then(() => redactSecrets(credential.accessToken)) }))
+    const later = runWithCredentials(credential, () => ({
+      redacted: sleep(1).then(() => redactSecrets(credential.accessToken)),
+    }))
     assert.equal(await later.redacted, '[redacted]')
   })
 
@@ -165,7 +255,9 @@ describe('the scope ends', () => {
     const controller = new AbortController()
     const states: string[] = []
     const tool = runWithCredentials(credential, async () => {
-      void sleep(10).then(() => ended(getCredentials)).then(() => states.push('ended'))
+      void sleep(10)
+        .then(() => ended(getCredentials))
+        .then(() => states.push('ended'))
       await new Promise((resolve) => controller.signal.addEventListener('abort', resolve))
       states.push(getCredentials().type)
     })
@@ -201,7 +293,11 @@ describe('runWithCredentials refuses what is no credential of this package', () 
   ] as const) {
     test(name, () => {
       const run = () => runWithCredentials(value as never, () => assert.fail('it ran'))
-      assert.throws(run, { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE', message: /second copy of the package/ })
+      assert.throws(run, {
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: /second copy of the package/,
+      })
     })
   }
 })

@@ -2,7 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { format, inspect } from 'node:util'
 import { serialize } from 'node:v8'
-import { CredentialNotFoundError, MissingCredentialHeaderError, OAuthCredential, StaticCredential } from 'mcp-credentials'
+import {
+  CredentialNotFoundError,
+  MissingCredentialHeaderError,
+  OAuthCredential,
+  StaticCredential,
+} from 'mcp-credentials'
 import type { ResolvedCredential } from 'mcp-credentials'
 import { assertNoLeak, assertRefused, fakeSecret, findLeak, renderings } from './helper.ts'
 
@@ -34,19 +39,49 @@ describe('a credential shows no secret', () => {
     ['String', (credential) => String(credential)],
     ['a template', (credential) => `Bearer ${credential}`],
     ['JSON', (credential) => JSON.stringify({ credential })],
-    ['inspect with showHidden and getters', (credential) => inspect(credential, { showHidden: true, getters: true })],
-    ['inspect without customInspect', (credential) => inspect(credential, { customInspect: false, showHidden: true, getters: false })],
-    ['%o', (credential) => format('%o %O %s %j %d', credential, credential, credential, credential, credential)],
+    [
+      'inspect with showHidden and getters',
+      (credential) => inspect(credential, { showHidden: true, getters: true }),
+    ],
+    [
+      'inspect without customInspect',
+      (credential) =>
+        inspect(credential, { customInspect: false, showHidden: true, getters: false }),
+    ],
+    [
+      '%o',
+      (credential) =>
+        format('%o %O %s %j %d', credential, credential, credential, credential, credential),
+    ],
     ['structuredClone', (credential) => inspect(structuredClone(credential), { showHidden: true })],
     ['v8.serialize', (credential) => bytesOf(credential)],
     ['spread', (credential) => inspect({ ...credential }, { showHidden: true })],
     ['Object.assign', (credential) => inspect(Object.assign({}, credential), { showHidden: true })],
     ['Object.entries', (credential) => inspect(Object.entries(credential))],
     ['Reflect.ownKeys', (credential) => inspect(Reflect.ownKeys(credential))],
-    ['property descriptors', (credential) => inspect(Object.getOwnPropertyDescriptors(credential), { showHidden: true })],
-    ['the cause of an error', (credential) => inspect(new Error('failed', { cause: credential }), { showHidden: true })],
-    ['a property of an error', (credential) => renderings(Object.assign(new Error('failed'), { credential })).join()],
-    ['a failed assertion', (credential) => { try { assert.equal(credential, 1) } catch (error) { return inspect(error) } return '' }],
+    [
+      'property descriptors',
+      (credential) => inspect(Object.getOwnPropertyDescriptors(credential), { showHidden: true }),
+    ],
+    [
+      'the cause of an error',
+      (credential) => inspect(new Error('failed', { cause: credential }), { showHidden: true }),
+    ],
+    [
+      'a property of an error',
+      (credential) => renderings(Object.assign(new Error('failed'), { credential })).join(),
+    ],
+    [
+      'a failed assertion',
+      (credential) => {
+        try {
+          assert.equal(credential, 1)
+        } catch (error) {
+          return inspect(error)
+        }
+        return ''
+      },
+    ],
   ]
   for (const [name, render] of sinks) {
     test(name, () => {
@@ -83,7 +118,12 @@ describe('a credential shows no secret', () => {
 describe('the map of fields', () => {
   test('shows no secret as JSON, text or in a log, before and after it was read', () => {
     const { fields } = makeStatic()
-    const texts = [JSON.stringify({ fields }), `${fields}`, inspect(fields, { showHidden: true }), format('%o %s', fields, fields)]
+    const texts = [
+      JSON.stringify({ fields }),
+      `${fields}`,
+      inspect(fields, { showHidden: true }),
+      format('%o %s', fields, fields),
+    ]
     assert.equal(findLeak(texts, apiKey), undefined)
     assert.equal(texts[1], '{"apiKey":"[redacted]","baseUrl":"[redacted]"}')
     const credential = makeStatic()
@@ -156,9 +196,24 @@ describe('every property exists on both types', () => {
 describe('field', () => {
   test('names the field and the fields there are when it is absent or empty', () => {
     const credential = new StaticCredential({ apiKey, 'not/a name': apiKey, empty: '' })
-    assertRefused(() => credential.field('api_key'), 'ERR_CREDENTIAL_MISSING', /no value for field "api_key"\. It has field "apiKey", field 2, field "empty"\.$/, apiKey)
-    assertRefused(() => credential.field('empty'), 'ERR_CREDENTIAL_MISSING', /field "empty"/, apiKey)
-    assertRefused(() => credential.field(`${apiKey}/`), 'ERR_CREDENTIAL_MISSING', /that field/, apiKey)
+    assertRefused(
+      () => credential.field('api_key'),
+      'ERR_CREDENTIAL_MISSING',
+      /no value for field "api_key"\. It has field "apiKey", field 2, field "empty"\.$/,
+      apiKey,
+    )
+    assertRefused(
+      () => credential.field('empty'),
+      'ERR_CREDENTIAL_MISSING',
+      /field "empty"/,
+      apiKey,
+    )
+    assertRefused(
+      () => credential.field(`${apiKey}/`),
+      'ERR_CREDENTIAL_MISSING',
+      /that field/,
+      apiKey,
+    )
   })
 
   test('does not take the hooks of the map for fields', () => {
@@ -169,7 +224,8 @@ describe('field', () => {
 })
 
 describe('isExpired', () => {
-  const inSeconds = (seconds: number) => new OAuthCredential({ accessToken, expiresAt: new Date(Date.now() + seconds * 1000) })
+  const inSeconds = (seconds: number) =>
+    new OAuthCredential({ accessToken, expiresAt: new Date(Date.now() + seconds * 1000) })
   test('counts a leeway of 60 seconds unless told otherwise', () => {
     assert.equal(inSeconds(50).isExpired(), true)
     assert.equal(inSeconds(90).isExpired(), false)
@@ -179,62 +235,179 @@ describe('isExpired', () => {
   })
   test('is false when the expiry is unknown, and refuses a leeway that is no number', () => {
     assert.equal(new OAuthCredential({ accessToken }).isExpired(Infinity), false)
-    for (const leeway of [NaN, -1]) assert.throws(() => inSeconds(5).isExpired(leeway), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' })
+    for (const leeway of [NaN, -1])
+      assert.throws(() => inSeconds(5).isExpired(leeway), {
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_VALUE',
+      })
   })
 })
 
 describe('a constructor refuses', () => {
-  class Custom { secret = accessToken }
+  class Custom {
+    secret = accessToken
+  }
   const cyclic: Record<string, unknown> = {}
   cyclic['self'] = cyclic
   const bad: [name: string, properties: object, code: string, message: RegExp][] = [
     ['no token', {}, 'ERR_CREDENTIAL_MISSING', /needs accessToken/],
     ['an empty token', { accessToken: '' }, 'ERR_CREDENTIAL_MISSING', /needs accessToken/],
-    ['a token of another type', { accessToken: 7 }, 'ERR_CREDENTIAL_INVALID', /^accessToken must be a string/],
-    ['an empty refresh token', { accessToken, refreshToken: '' }, 'ERR_CREDENTIAL_INVALID', /^refreshToken must not be empty/],
-    ['a null client id', { accessToken, clientId: null }, 'ERR_CREDENTIAL_INVALID', /^clientId must be a string/],
-    ['a broken client secret', { accessToken, clientSecret: '\udc00' }, 'ERR_CREDENTIAL_INVALID', /^clientSecret holds half/],
-    ['scopes in one string', { accessToken, scopes: 'a b' }, 'ERR_CREDENTIAL_INVALID', /^scopes must be a list/],
-    ['an empty scope', { accessToken, scopes: [''] }, 'ERR_CREDENTIAL_INVALID', /^scopes must hold/],
-    ['a scope that is no string', { accessToken, scopes: [7] }, 'ERR_CREDENTIAL_INVALID', /^scopes must hold/],
-    ['a time in a string', { accessToken, expiresAt: '2026-05-04' }, 'ERR_CREDENTIAL_INVALID', /^expiresAt must be a valid Date/],
-    ['an invalid Date', { accessToken, expiresAt: new Date(NaN) }, 'ERR_CREDENTIAL_INVALID', /^expiresAt must be a valid Date/],
-    ['a Date that no header can carry', { accessToken, expiresAt: new Date(8.64e15) }, 'ERR_CREDENTIAL_INVALID', /^expiresAt must be .* in the years 0 to 9999/],
-    ['an extra that is no object', { accessToken, extra: [accessToken] }, 'ERR_CREDENTIAL_INVALID', /^extra must be a JSON object/],
-    ['a class instance in extra', { accessToken, extra: { a: new Custom() } }, 'ERR_CREDENTIAL_INVALID', /^extra must be a JSON object/],
-    ['undefined in extra', { accessToken, extra: { a: undefined } }, 'ERR_CREDENTIAL_INVALID', /^extra must be/],
-    ['a hole in extra', { accessToken, extra: { a: [, 1] } }, 'ERR_CREDENTIAL_INVALID', /^extra must be/],
-    ['a bigint in extra', { accessToken, extra: { a: 1n } }, 'ERR_CREDENTIAL_INVALID', /^extra must be/],
-    ['NaN in extra', { accessToken, extra: { a: NaN } }, 'ERR_CREDENTIAL_INVALID', /^extra holds a number/],
-    ['an extra that holds itself', { accessToken, extra: cyclic }, 'ERR_CREDENTIAL_INVALID', /^extra is nested more/],
+    [
+      'a token of another type',
+      { accessToken: 7 },
+      'ERR_CREDENTIAL_INVALID',
+      /^accessToken must be a string/,
+    ],
+    [
+      'an empty refresh token',
+      { accessToken, refreshToken: '' },
+      'ERR_CREDENTIAL_INVALID',
+      /^refreshToken must not be empty/,
+    ],
+    [
+      'a null client id',
+      { accessToken, clientId: null },
+      'ERR_CREDENTIAL_INVALID',
+      /^clientId must be a string/,
+    ],
+    [
+      'a broken client secret',
+      { accessToken, clientSecret: '\udc00' },
+      'ERR_CREDENTIAL_INVALID',
+      /^clientSecret holds half/,
+    ],
+    [
+      'scopes in one string',
+      { accessToken, scopes: 'a b' },
+      'ERR_CREDENTIAL_INVALID',
+      /^scopes must be a list/,
+    ],
+    [
+      'an empty scope',
+      { accessToken, scopes: [''] },
+      'ERR_CREDENTIAL_INVALID',
+      /^scopes must hold/,
+    ],
+    [
+      'a scope that is no string',
+      { accessToken, scopes: [7] },
+      'ERR_CREDENTIAL_INVALID',
+      /^scopes must hold/,
+    ],
+    [
+      'a time in a string',
+      { accessToken, expiresAt: '2026-05-04' },
+      'ERR_CREDENTIAL_INVALID',
+      /^expiresAt must be a valid Date/,
+    ],
+    [
+      'an invalid Date',
+      { accessToken, expiresAt: new Date(NaN) },
+      'ERR_CREDENTIAL_INVALID',
+      /^expiresAt must be a valid Date/,
+    ],
+    [
+      'a Date that no header can carry',
+      { accessToken, expiresAt: new Date(8.64e15) },
+      'ERR_CREDENTIAL_INVALID',
+      /^expiresAt must be .* in the years 0 to 9999/,
+    ],
+    [
+      'an extra that is no object',
+      { accessToken, extra: [accessToken] },
+      'ERR_CREDENTIAL_INVALID',
+      /^extra must be a JSON object/,
+    ],
+    [
+      'a class instance in extra',
+      { accessToken, extra: { a: new Custom() } },
+      'ERR_CREDENTIAL_INVALID',
+      /^extra must be a JSON object/,
+    ],
+    [
+      'undefined in extra',
+      { accessToken, extra: { a: undefined } },
+      'ERR_CREDENTIAL_INVALID',
+      /^extra must be/,
+    ],
+    [
+      'a hole in extra',
+      { accessToken, extra: { a: [, 1] } },
+      'ERR_CREDENTIAL_INVALID',
+      /^extra must be/,
+    ],
+    [
+      'a bigint in extra',
+      { accessToken, extra: { a: 1n } },
+      'ERR_CREDENTIAL_INVALID',
+      /^extra must be/,
+    ],
+    [
+      'NaN in extra',
+      { accessToken, extra: { a: NaN } },
+      'ERR_CREDENTIAL_INVALID',
+      /^extra holds a number/,
+    ],
+    [
+      'an extra that holds itself',
+      { accessToken, extra: cyclic },
+      'ERR_CREDENTIAL_INVALID',
+      /^extra is nested more/,
+    ],
   ]
   for (const [name, properties, code, message] of bad) {
-    test(name, () => assertRefused(() => Reflect.construct(OAuthCredential, [properties]), code, message, accessToken))
+    test(name, () =>
+      assertRefused(
+        () => Reflect.construct(OAuthCredential, [properties]),
+        code,
+        message,
+        accessToken,
+      ),
+    )
   }
 
   test('fields that are none', () => {
-    assertRefused(() => new StaticCredential({}), 'ERR_CREDENTIAL_MISSING', /^A static credential needs a field/)
+    assertRefused(
+      () => new StaticCredential({}),
+      'ERR_CREDENTIAL_MISSING',
+      /^A static credential needs a field/,
+    )
     for (const value of [7, null, undefined, {}]) {
-      assertRefused(() => Reflect.construct(StaticCredential, [{ apiKey: value }]), 'ERR_CREDENTIAL_INVALID', /field "apiKey" must be a string/)
+      assertRefused(
+        () => Reflect.construct(StaticCredential, [{ apiKey: value }]),
+        'ERR_CREDENTIAL_INVALID',
+        /field "apiKey" must be a string/,
+      )
     }
   })
 
   test('what is no object, with a TypeError', () => {
     for (const type of [StaticCredential, OAuthCredential]) {
       for (const value of [undefined, null, apiKey]) {
-        assert.throws(() => Reflect.construct(type, [value]), (error: unknown) => {
-          assert(error instanceof TypeError)
-          assert.equal(Reflect.get(error, 'code'), 'ERR_INVALID_ARG_TYPE')
-          assertNoLeak(error, apiKey)
-          return true
-        })
+        assert.throws(
+          () => Reflect.construct(type, [value]),
+          (error: unknown) => {
+            assert(error instanceof TypeError)
+            assert.equal(Reflect.get(error, 'code'), 'ERR_INVALID_ARG_TYPE')
+            assertNoLeak(error, apiKey)
+            return true
+          },
+        )
       }
     }
   })
 
   test('and names where a value came from, when told', () => {
-    assertRefused(() => new StaticCredential({}, 'vault/github'), 'ERR_CREDENTIAL_MISSING', /^vault\/github needs a field/)
-    assertRefused(() => new OAuthCredential({ accessToken: ' ' }, { accessToken: 'vault/github' }), 'ERR_CREDENTIAL_INVALID', /^vault\/github has/)
+    assertRefused(
+      () => new StaticCredential({}, 'vault/github'),
+      'ERR_CREDENTIAL_MISSING',
+      /^vault\/github needs a field/,
+    )
+    assertRefused(
+      () => new OAuthCredential({ accessToken: ' ' }, { accessToken: 'vault/github' }),
+      'ERR_CREDENTIAL_INVALID',
+      /^vault\/github has/,
+    )
   })
 })
 
@@ -244,7 +417,13 @@ describe('the errors for custom sources', () => {
     assert.equal(error.credentialId, apiKey)
     assert.equal(error.code, 'ERR_CREDENTIAL_NOT_FOUND')
     assert.equal(error.name, 'CredentialNotFoundError')
-    const texts = [String(error), JSON.stringify(error), inspect(error), inspect(error, { showHidden: true }), `${error.stack}`]
+    const texts = [
+      String(error),
+      JSON.stringify(error),
+      inspect(error),
+      inspect(error, { showHidden: true }),
+      `${error.stack}`,
+    ]
     assert.equal(findLeak(texts, apiKey), undefined)
   })
 

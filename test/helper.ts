@@ -33,7 +33,13 @@ export function renderings(value: unknown): string[] {
     format('%o %O %s %j', value, value, value, value),
   ]
   if (!(value instanceof Error)) return texts
-  return [...texts, value.message, `${value.stack}`, inspect(value.cause), inspect(Object.getOwnPropertyDescriptors(value))]
+  return [
+    ...texts,
+    value.message,
+    `${value.stack}`,
+    inspect(value.cause),
+    inspect(Object.getOwnPropertyDescriptors(value)),
+  ]
 }
 
 /** What of a secret is found in the texts: the whole, or any eight characters of it in a row. */
@@ -50,7 +56,12 @@ export function assertNoLeak(value: unknown, ...secrets: string[]): void {
 }
 
 /** Asserts that `fn` throws a CredentialError of this code, whose message matches and which holds none of the secrets. */
-export function assertRefused(fn: () => unknown, code: string, message: RegExp, ...secrets: string[]): void {
+export function assertRefused(
+  fn: () => unknown,
+  code: string,
+  message: RegExp,
+  ...secrets: string[]
+): void {
   assert.throws(fn, (error: unknown) => {
     assert(error instanceof CredentialError, inspect(error))
     assert.equal(error.code, code)

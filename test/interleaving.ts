@@ -18,7 +18,11 @@ export function randomNumbers(seed: number): () => number {
 }
 
 /** Runs tasks of random asynchronous steps side by side, and counts the reads that did not find the task's own value. */
-export async function interleave<T>(context: Context<T>, values: readonly T[], seed = 1): Promise<{ reads: number; wrong: number }> {
+export async function interleave<T>(
+  context: Context<T>,
+  values: readonly T[],
+  seed = 1,
+): Promise<{ reads: number; wrong: number }> {
   const random = randomNumbers(seed)
   const count = { reads: 0, wrong: 0 }
   const check = (value: T) => {
@@ -29,17 +33,55 @@ export async function interleave<T>(context: Context<T>, values: readonly T[], s
     async () => undefined,
     () => sleep(random() * 5),
     () => setImmediate(),
-    (value) => new Promise<void>((resolve) => queueMicrotask(() => { check(value); resolve() })),
-    (value) => new Promise<void>((resolve) => setTimeout(() => { check(value); resolve() }, random() * 5)),
-    (value) => Promise.all([1, 2].map(async () => { await sleep(random() * 2); check(value) })),
-    async (value) => { for await (const _ of stream(random)) check(value) },
+    (value) =>
+      new Promise<void>((resolve) =>
+        queueMicrotask(() => {
+          check(value)
+          resolve()
+        }),
+      ),
+    (value) =>
+      new Promise<void>((resolve) =>
+        setTimeout(() => {
+          check(value)
+          resolve()
+        }, random() * 5),
+      ),
+    (value) =>
+      Promise.all(
+        [1, 2].map(async () => {
+          await sleep(random() * 2)
+          check(value)
+        }),
+      ),
+    async (value) => {
+      for await (const _ of stream(random)) check(value)
+    },
     async (value) => {
       const other = values[Math.floor(random() * values.length)] as T
-      await context.run(other, async () => { check(other); await setImmediate(); check(other) })
+      await context.run(other, async () => {
+        check(other)
+        await setImmediate()
+        check(other)
+      })
       check(value)
     },
-    (value) => ({ then(resolve: () => void) { check(value); void setImmediate().then(resolve) } }),
-    async (value) => { try { await sleep(random()); throw new Error('step') } catch { check(value) } finally { check(value) } },
+    (value) => ({
+      then(resolve: () => void) {
+        check(value)
+        void setImmediate().then(resolve)
+      },
+    }),
+    async (value) => {
+      try {
+        await sleep(random())
+        throw new Error('step')
+      } catch {
+        check(value)
+      } finally {
+        check(value)
+      }
+    },
   ]
   await Promise.all(
     values.map((value) =>

@@ -9,7 +9,10 @@ import type { Context } from './interleaving.ts'
 const credentials = Array.from({ length: 10_000 }, fakeToken)
 
 test('10,000 interleaved tasks never see the credential of another', async () => {
-  const context: Context<OAuthCredential> = { run: runWithCredentials, get: () => tryGetCredentials('oauth') }
+  const context: Context<OAuthCredential> = {
+    run: runWithCredentials,
+    get: () => tryGetCredentials('oauth'),
+  }
   const { reads, wrong } = await interleave(context, credentials)
   assert(reads > 80_000)
   assert.equal(wrong, 0)

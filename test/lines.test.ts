@@ -12,7 +12,9 @@ const files = ['src', 'adapters'].flatMap((folder) =>
 
 test('the core imports nothing from outside itself, and an adapter the package alone', () => {
   for (const path of files) {
-    const imported = [...read(path).matchAll(/(?:from|import\(|require\()\s*['"]([^'"]+)['"]/g)].map(([, name]) => name ?? '')
+    const imported = [
+      ...read(path).matchAll(/(?:from|import\(|require\()\s*['"]([^'"]+)['"]/g),
+    ].map(([, name]) => name ?? '')
     const allowed = path.startsWith('src/') ? /^\.\/[\w-]+\.ts$/ : /^mcp-credentials$/
     for (const name of imported) assert.match(name, allowed, `${path} imports ${name}`)
     assert(imported.length > 0 || /errors/.test(path))
@@ -21,7 +23,9 @@ test('the core imports nothing from outside itself, and an adapter the package a
 
 test('there is no dependency, and every development dependency is pinned exactly', () => {
   const manifest = JSON.parse(read('package.json'))
-  for (const kind of ['dependencies', 'peerDependencies', 'optionalDependencies']) assert.equal(manifest[kind], undefined)
+  for (const kind of ['dependencies', 'peerDependencies', 'optionalDependencies'])
+    assert.equal(manifest[kind], undefined)
   assert.deepEqual(Object.keys(manifest.devDependencies), ['c8', 'typescript'])
-  for (const version of Object.values(manifest.devDependencies)) assert.match(String(version), /^\d+\.\d+\.\d+$/)
+  for (const version of Object.values(manifest.devDependencies))
+    assert.match(String(version), /^\d+\.\d+\.\d+$/)
 })

@@ -1,17 +1,32 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import './without-async-local-storage.ts'
-import { getCredentials, OAuthCredential, runWithCredentials, tryGetCredentials } from 'mcp-credentials'
+import {
+  getCredentials,
+  OAuthCredential,
+  runWithCredentials,
+  tryGetCredentials,
+} from 'mcp-credentials'
 import { interleave } from './interleaving.ts'
 
-const NO_SCOPE = { code: 'ERR_CREDENTIAL_NO_SCOPE', message: /no AsyncLocalStorage.*nodejs_compat.*argument of the function/ }
+const NO_SCOPE = {
+  code: 'ERR_CREDENTIAL_NO_SCOPE',
+  message: /no AsyncLocalStorage.*nodejs_compat.*argument of the function/,
+}
 const make = (name: string) => new OAuthCredential({ accessToken: `FAKE-${name}` })
 
 test('the scope holds while fn runs synchronously, nested ones too', () => {
   const [outer, inner] = [make('outer'), make('inner')]
   runWithCredentials(outer, () => {
     assert.equal(getCredentials(), outer)
-    assert.throws(() => runWithCredentials(inner, () => { assert.equal(getCredentials(), inner); throw new Error('inner') }), /inner/)
+    assert.throws(
+      () =>
+        runWithCredentials(inner, () => {
+          assert.equal(getCredentials(), inner)
+          throw new Error('inner')
+        }),
+      /inner/,
+    )
     assert.equal(getCredentials(), outer)
   })
   assert.throws(() => getCredentials(), NO_SCOPE)
@@ -34,21 +49,26 @@ test('10,000 interleaved tasks: each has its own credential until it awaits, and
   const count = { own: 0, refused: 0, wrong: 0 }
   await interleave(
     {
-      run: (value, fn) => runWithCredentials(value, () => {
-        running.push(value)
-        try {
-          return fn()
-        } finally {
-          running.pop()
-        }
-      }),
+      run: (value, fn) =>
+        runWithCredentials(value, () => {
+          running.push(value)
+          try {
+            return fn()
+          } finally {
+            running.pop()
+          }
+        }),
       get() {
         const expected = running.at(-1)
         try {
           if (getCredentials() === expected) count.own += 1
           else count.wrong += 1
         } catch (error) {
-          if (expected === undefined && Reflect.get(error as object, 'code') === 'ERR_CREDENTIAL_NO_SCOPE') count.refused += 1
+          if (
+            expected === undefined &&
+            Reflect.get(error as object, 'code') === 'ERR_CREDENTIAL_NO_SCOPE'
+          )
+            count.refused += 1
           else count.wrong += 1
         }
         return tryGetCredentials('oauth')

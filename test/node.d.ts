@@ -69,7 +69,11 @@ declare module 'node:url' {
 }
 
 declare module 'node:child_process' {
-  export function spawnSync(command: string, args: string[], options: { encoding: 'utf8'; input?: string }): { stdout: string }
+  export function spawnSync(
+    command: string,
+    args: string[],
+    options: { encoding: 'utf8'; input?: string },
+  ): { stdout: string }
 }
 
 declare module 'node:async_hooks' {

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { formatHeaders, OAuthCredential, parseHeaders, StaticCredential, stripCredentialHeaders } from 'mcp-credentials'
+import {
+  formatHeaders,
+  OAuthCredential,
+  parseHeaders,
+  StaticCredential,
+  stripCredentialHeaders,
+} from 'mcp-credentials'
 import type { HeaderRecord, ResolvedCredential } from 'mcp-credentials'
 import { assertRefused, fakeSecret } from './helper.ts'
 
@@ -33,29 +39,42 @@ describe('parseHeaders reads', () => {
     assert.equal(credential.accessToken, accessToken)
     assert.deepEqual(credential.scopes, ['repo', 'user'])
     assert.equal(credential.expiresAt?.getTime(), Date.UTC(2026, 4, 4, 12))
-    assert.equal(JSON.stringify(credential.extra), '{"tenant":{"id":7,"names":["café",null,true,1.5]}}')
+    assert.equal(
+      JSON.stringify(credential.extra),
+      '{"tenant":{"id":7,"names":["café",null,true,1.5]}}',
+    )
     assert.equal(Object.getPrototypeOf(credential.extra['tenant']), null)
     assert.equal(credential.refreshToken, undefined)
   })
 
   test('the same from Web Headers, and from anything with a get of its own', () => {
     const headers = new Headers()
-    for (const [name, value] of Object.entries(record)) if (value !== undefined) headers.set(name, String(value))
+    for (const [name, value] of Object.entries(record))
+      if (value !== undefined) headers.set(name, String(value))
     assert.deepEqual(plain(parseHeaders(headers, 'oauth')), plain(parseHeaders(record, 'oauth')))
     const map = new Map([['x-mcp-cred-access-token', accessToken]])
     assert.equal(parseHeaders(map, 'oauth').accessToken, accessToken)
   })
 
   test('fields, integers to their last digit and null as absent', () => {
-    const json = '{ "apiKey" : "a\\"\\\\}, b", "account":12345678901234567890, "zero":0, "debt":-7, "gone":null, "1":"one", "empty":"" }'
+    const json =
+      '{ "apiKey" : "a\\"\\\\}, b", "account":12345678901234567890, "zero":0, "debt":-7, "gone":null, "1":"one", "empty":"" }'
     const credential = parseHeaders({ [FIELDS]: json })
     assert(credential instanceof StaticCredential)
-    const fields = { apiKey: 'a"\\}, b', account: '12345678901234567890', zero: '0', debt: '-7', '1': 'one', empty: '' }
+    const fields = {
+      apiKey: 'a"\\}, b',
+      account: '12345678901234567890',
+      zero: '0',
+      debt: '-7',
+      '1': 'one',
+      empty: '',
+    }
     assert.deepEqual({ ...credential.fields }, fields)
   })
 
   test('scopes as a JSON array, and none of either form as unknown', () => {
-    const scopesOf = (value: string) => parseHeaders({ [TOKEN]: 'token', [SCOPES]: value }, 'oauth').scopes
+    const scopesOf = (value: string) =>
+      parseHeaders({ [TOKEN]: 'token', [SCOPES]: value }, 'oauth').scopes
     assert.deepEqual(scopesOf(' ["a","b:c"]'), ['a', 'b:c'])
     for (const none of ['', '  ', '[]']) assert.equal(scopesOf(none), undefined)
   })
@@ -63,12 +82,20 @@ describe('parseHeaders reads', () => {
   test('no header of the other type', () => {
     const both = { [TOKEN]: 'token', [FIELDS]: '{"a":"b"}', [EXTRA]: 'not JSON' }
     assert.equal(parseHeaders(both, 'static').field('a'), 'b')
-    assert.equal(parseHeaders({ ...both, [EXTRA]: '', [FIELDS]: 'not JSON' }, 'oauth').accessToken, 'token')
+    assert.equal(
+      parseHeaders({ ...both, [EXTRA]: '', [FIELDS]: 'not JSON' }, 'oauth').accessToken,
+      'token',
+    )
   })
 })
 
 describe('parseHeaders takes for missing', () => {
-  const cases: [name: string, headers: HeaderRecord, missing: string[], type?: 'static' | 'oauth'][] = [
+  const cases: [
+    name: string,
+    headers: HeaderRecord,
+    missing: string[],
+    type?: 'static' | 'oauth',
+  ][] = [
     ['no headers at all', {}, [TOKEN, FIELDS]],
     ['an empty token', { [TOKEN]: '' }, [TOKEN], 'oauth'],
     ['an empty array', { [TOKEN]: [] }, [TOKEN], 'oauth'],
@@ -94,13 +121,40 @@ describe('parseHeaders refuses', () => {
   const secret = fakeSecret('header')
   const oauth = { [TOKEN]: 'token' }
   const cases: [name: string, headers: HeaderRecord | Headers, message: RegExp][] = [
-    ['both required headers', { [TOKEN]: secret, [FIELDS]: '{"a":"b"}' }, /^Both X-MCP-Cred-Access-Token and X-MCP-Cred-Fields/],
-    ['a token sent twice', new Headers([[TOKEN, secret], [TOKEN, secret]]), /^X-MCP-Cred-Access-Token has a comma.*sent twice/],
-    ['an array of several', { [TOKEN]: [secret, secret] }, /^X-MCP-Cred-Access-Token was sent more than once/],
-    ['one header in two spellings', { [TOKEN]: secret, [TOKEN.toLowerCase()]: secret }, /^X-MCP-Cred-Access-Token .* two spellings/],
-    ['a value that is no string', { [TOKEN]: 7 } as never, /^X-MCP-Cred-Access-Token must be a string/],
+    [
+      'both required headers',
+      { [TOKEN]: secret, [FIELDS]: '{"a":"b"}' },
+      /^Both X-MCP-Cred-Access-Token and X-MCP-Cred-Fields/,
+    ],
+    [
+      'a token sent twice',
+      new Headers([
+        [TOKEN, secret],
+        [TOKEN, secret],
+      ]),
+      /^X-MCP-Cred-Access-Token has a comma.*sent twice/,
+    ],
+    [
+      'an array of several',
+      { [TOKEN]: [secret, secret] },
+      /^X-MCP-Cred-Access-Token was sent more than once/,
+    ],
+    [
+      'one header in two spellings',
+      { [TOKEN]: secret, [TOKEN.toLowerCase()]: secret },
+      /^X-MCP-Cred-Access-Token .* two spellings/,
+    ],
+    [
+      'a value that is no string',
+      { [TOKEN]: 7 } as never,
+      /^X-MCP-Cred-Access-Token must be a string/,
+    ],
     ['a Bearer prefix', { [TOKEN]: `Bearer ${secret}` }, /without "Bearer " before it/],
-    ['a bearer prefix in lower case', { [TOKEN]: `bearer\t${secret}` }, /without "Bearer " before it/],
+    [
+      'a bearer prefix in lower case',
+      { [TOKEN]: `bearer\t${secret}` },
+      /without "Bearer " before it/,
+    ],
     ['a line break at the end', { [TOKEN]: `${secret}\r\n` }, /ends with a line break/],
     ['a line break inside', { [TOKEN]: `${secret}\n${secret}` }, /has white space in it/],
     ['a space', { [TOKEN]: `${secret} ${secret}` }, /has white space in it/],
@@ -114,48 +168,162 @@ describe('parseHeaders refuses', () => {
     ['an array', { [FIELDS]: `["${secret}"]` }, /^X-MCP-Cred-Fields must be a JSON object/],
     ['a JSON string', { [FIELDS]: `"${secret}"` }, /^X-MCP-Cred-Fields must be a JSON object/],
     ['JSON null', { [FIELDS]: 'null' }, /^X-MCP-Cred-Fields must be a JSON object/],
-    ['a nested object', { [FIELDS]: `{"a":"b","c":{"d":"${secret}"}}` }, /^X-MCP-Cred-Fields: field "c" must be a string/],
-    ['a nested array', { [FIELDS]: `{"c":["${secret}"]}` }, /field "c" must be a string: put it in quotes/],
+    [
+      'a nested object',
+      { [FIELDS]: `{"a":"b","c":{"d":"${secret}"}}` },
+      /^X-MCP-Cred-Fields: field "c" must be a string/,
+    ],
+    [
+      'a nested array',
+      { [FIELDS]: `{"c":["${secret}"]}` },
+      /field "c" must be a string: put it in quotes/,
+    ],
     ['a fraction', { [FIELDS]: '{"c":1.10}' }, /field "c" must be a string/],
     ['an exponent', { [FIELDS]: '{"c":1e3}' }, /field "c" must be a string/],
     ['minus zero', { [FIELDS]: '{"c":-0}' }, /field "c" must be a string/],
     ['true', { [FIELDS]: '{"c":true}' }, /field "c" must be a string/],
     ['a key twice', { [FIELDS]: `{"c":"${secret}","c":"x"}` }, /field "c" stands twice/],
-    ['a key twice, once null', { [FIELDS]: `{"c":null,"c":"${secret}"}` }, /field "c" stands twice/],
-    ['a key twice by escape', { [FIELDS]: `{"c":"${secret}","\\u0063":"x"}` }, /field "c" stands twice/],
-    ['__proto__', { [FIELDS]: `{"__proto__":"${secret}"}` }, /field "__proto__" must not be called __proto__/],
-    ['__proto__ by escape', { [FIELDS]: `{"\\u005f_proto__":"${secret}"}` }, /must not be called __proto__/],
+    [
+      'a key twice, once null',
+      { [FIELDS]: `{"c":null,"c":"${secret}"}` },
+      /field "c" stands twice/,
+    ],
+    [
+      'a key twice by escape',
+      { [FIELDS]: `{"c":"${secret}","\\u0063":"x"}` },
+      /field "c" stands twice/,
+    ],
+    [
+      '__proto__',
+      { [FIELDS]: `{"__proto__":"${secret}"}` },
+      /field "__proto__" must not be called __proto__/,
+    ],
+    [
+      '__proto__ by escape',
+      { [FIELDS]: `{"\\u005f_proto__":"${secret}"}` },
+      /must not be called __proto__/,
+    ],
     ['toJSON', { [FIELDS]: `{"toJSON":"${secret}"}` }, /must not be called toJSON/],
     ['an empty key', { [FIELDS]: `{"":"${secret}"}` }, /field 1 has an empty name/],
-    ['a lone surrogate in a value', { [FIELDS]: `{"c":"${secret}\\ud800"}` }, /field "c" holds half of a surrogate pair/],
-    ['a lone surrogate in a key', { [FIELDS]: `{"a":"b","${secret}\\udc00":"x"}` }, /field 2 holds half of a surrogate pair/],
-    ['a secret as a key', { [FIELDS]: `{"a":"b","sk/${secret}":true}` }, /^X-MCP-Cred-Fields: field 2 must be a string/],
-    ['fields outside ASCII', { [FIELDS]: `{"c":"${secret}é"}` }, /^X-MCP-Cred-Fields must be ASCII/],
-    ['fields with a line break', { [FIELDS]: `{"c":\n"${secret}"}` }, /^X-MCP-Cred-Fields must be ASCII/],
+    [
+      'a lone surrogate in a value',
+      { [FIELDS]: `{"c":"${secret}\\ud800"}` },
+      /field "c" holds half of a surrogate pair/,
+    ],
+    [
+      'a lone surrogate in a key',
+      { [FIELDS]: `{"a":"b","${secret}\\udc00":"x"}` },
+      /field 2 holds half of a surrogate pair/,
+    ],
+    [
+      'a secret as a key',
+      { [FIELDS]: `{"a":"b","sk/${secret}":true}` },
+      /^X-MCP-Cred-Fields: field 2 must be a string/,
+    ],
+    [
+      'fields outside ASCII',
+      { [FIELDS]: `{"c":"${secret}é"}` },
+      /^X-MCP-Cred-Fields must be ASCII/,
+    ],
+    [
+      'fields with a line break',
+      { [FIELDS]: `{"c":\n"${secret}"}` },
+      /^X-MCP-Cred-Fields must be ASCII/,
+    ],
 
-    ['broken extra', { ...oauth, [EXTRA]: `{"a":${secret}}` }, /^X-MCP-Cred-Extra is not valid JSON/],
+    [
+      'broken extra',
+      { ...oauth, [EXTRA]: `{"a":${secret}}` },
+      /^X-MCP-Cred-Extra is not valid JSON/,
+    ],
     ['an extra null', { ...oauth, [EXTRA]: 'null' }, /^X-MCP-Cred-Extra must be a JSON object/],
-    ['an extra key twice, the colons of its values aside', { ...oauth, [EXTRA]: `{"a":"b:c","a":"${secret}"}` }, /^X-MCP-Cred-Extra has a key/],
+    [
+      'an extra key twice, the colons of its values aside',
+      { ...oauth, [EXTRA]: `{"a":"b:c","a":"${secret}"}` },
+      /^X-MCP-Cred-Extra has a key/,
+    ],
     ['an extra number', { ...oauth, [EXTRA]: '7' }, /^X-MCP-Cred-Extra must be a JSON object/],
-    ['an extra array', { ...oauth, [EXTRA]: `["${secret}"]` }, /^X-MCP-Cred-Extra must be a JSON object/],
-    ['an extra number that overflows', { ...oauth, [EXTRA]: `{"a":"${secret}","b":[1e400]}` }, /^X-MCP-Cred-Extra holds a number/],
-    ['an extra key twice, deep down', { ...oauth, [EXTRA]: `{"a":[{"b":{"x":"${secret}"}, "\\u0062" :1}]}` }, /^X-MCP-Cred-Extra has a key/],
-    ['an extra __proto__, deep down', { ...oauth, [EXTRA]: `{"a":[{"__proto__":"${secret}"}]}` }, /^X-MCP-Cred-Extra: a key .*__proto__/],
-    ['an extra lone surrogate', { ...oauth, [EXTRA]: `{"a":"${secret}\\udc00"}` }, /^X-MCP-Cred-Extra holds half/],
-    ['an extra key with a lone surrogate', { ...oauth, [EXTRA]: `{"${secret}\\udc00":1}` }, /^X-MCP-Cred-Extra: a key in it holds/],
-    ['an extra 17 levels deep', { ...oauth, [EXTRA]: `{"a":${'['.repeat(16)}"${secret}"${']'.repeat(16)}}` }, /^X-MCP-Cred-Extra is nested more than 16/],
+    [
+      'an extra array',
+      { ...oauth, [EXTRA]: `["${secret}"]` },
+      /^X-MCP-Cred-Extra must be a JSON object/,
+    ],
+    [
+      'an extra number that overflows',
+      { ...oauth, [EXTRA]: `{"a":"${secret}","b":[1e400]}` },
+      /^X-MCP-Cred-Extra holds a number/,
+    ],
+    [
+      'an extra key twice, deep down',
+      { ...oauth, [EXTRA]: `{"a":[{"b":{"x":"${secret}"}, "\\u0062" :1}]}` },
+      /^X-MCP-Cred-Extra has a key/,
+    ],
+    [
+      'an extra __proto__, deep down',
+      { ...oauth, [EXTRA]: `{"a":[{"__proto__":"${secret}"}]}` },
+      /^X-MCP-Cred-Extra: a key .*__proto__/,
+    ],
+    [
+      'an extra lone surrogate',
+      { ...oauth, [EXTRA]: `{"a":"${secret}\\udc00"}` },
+      /^X-MCP-Cred-Extra holds half/,
+    ],
+    [
+      'an extra key with a lone surrogate',
+      { ...oauth, [EXTRA]: `{"${secret}\\udc00":1}` },
+      /^X-MCP-Cred-Extra: a key in it holds/,
+    ],
+    [
+      'an extra 17 levels deep',
+      { ...oauth, [EXTRA]: `{"a":${'['.repeat(16)}"${secret}"${']'.repeat(16)}}` },
+      /^X-MCP-Cred-Extra is nested more than 16/,
+    ],
     // The JSON.parse of a small engine gives up on it.
-    ['an extra a million levels deep', { ...oauth, [EXTRA]: `{"a":${'['.repeat(1e6)}${']'.repeat(1e6)}}` }, /^X-MCP-Cred-Extra is (nested more than 16|not valid JSON)/],
-    ['an extra outside ASCII', { ...oauth, [EXTRA]: `{"a":"${secret}é"}` }, /^X-MCP-Cred-Extra must be ASCII/],
+    [
+      'an extra a million levels deep',
+      { ...oauth, [EXTRA]: `{"a":${'['.repeat(1e6)}${']'.repeat(1e6)}}` },
+      /^X-MCP-Cred-Extra is (nested more than 16|not valid JSON)/,
+    ],
+    [
+      'an extra outside ASCII',
+      { ...oauth, [EXTRA]: `{"a":"${secret}é"}` },
+      /^X-MCP-Cred-Extra must be ASCII/,
+    ],
     ['a scope outside ASCII', { ...oauth, [SCOPES]: `${secret}é` }, /^X-MCP-Cred-Scopes must hold/],
-    ['scopes sent twice', new Headers([[TOKEN, 'token'], [SCOPES, secret], [SCOPES, 'b']]), /^X-MCP-Cred-Scopes must be separated by spaces/],
-    ['broken JSON for scopes', { ...oauth, [SCOPES]: `["${secret}` }, /^X-MCP-Cred-Scopes is not valid JSON/],
-    ['a number among the scopes', { ...oauth, [SCOPES]: `["${secret}",1]` }, /^X-MCP-Cred-Scopes must hold/],
-    ['a space in a scope', { ...oauth, [SCOPES]: `["${secret} b"]` }, /^X-MCP-Cred-Scopes must hold/],
-    ['an expiry sent twice', { ...oauth, [EXPIRES]: '2026-05-04T12:00:00Z, 2026-05-04T12:00:00Z' }, /^X-MCP-Cred-Expires-At must be a time/],
+    [
+      'scopes sent twice',
+      new Headers([
+        [TOKEN, 'token'],
+        [SCOPES, secret],
+        [SCOPES, 'b'],
+      ]),
+      /^X-MCP-Cred-Scopes must be separated by spaces/,
+    ],
+    [
+      'broken JSON for scopes',
+      { ...oauth, [SCOPES]: `["${secret}` },
+      /^X-MCP-Cred-Scopes is not valid JSON/,
+    ],
+    [
+      'a number among the scopes',
+      { ...oauth, [SCOPES]: `["${secret}",1]` },
+      /^X-MCP-Cred-Scopes must hold/,
+    ],
+    [
+      'a space in a scope',
+      { ...oauth, [SCOPES]: `["${secret} b"]` },
+      /^X-MCP-Cred-Scopes must hold/,
+    ],
+    [
+      'an expiry sent twice',
+      { ...oauth, [EXPIRES]: '2026-05-04T12:00:00Z, 2026-05-04T12:00:00Z' },
+      /^X-MCP-Cred-Expires-At must be a time/,
+    ],
   ]
   for (const [name, headers, message] of cases) {
-    test(name, () => assertRefused(() => parseHeaders(headers), 'ERR_CREDENTIAL_INVALID', message, secret))
+    test(name, () =>
+      assertRefused(() => parseHeaders(headers), 'ERR_CREDENTIAL_INVALID', message, secret),
+    )
   }
 
   test('no extra that is 16 levels deep, nor the same key in two objects', () => {
@@ -165,14 +333,20 @@ describe('parseHeaders refuses', () => {
 
   test('misuse, with a TypeError', () => {
     for (const args of [[undefined], [null], [{}, 'apikey']]) {
-      assert.throws(() => Reflect.apply(parseHeaders, undefined, args), { name: 'TypeError', code: /^ERR_INVALID_ARG_/ })
+      assert.throws(() => Reflect.apply(parseHeaders, undefined, args), {
+        name: 'TypeError',
+        code: /^ERR_INVALID_ARG_/,
+      })
     }
   })
 })
 
 describe('formatHeaders', () => {
   const credentials: [name: string, credential: ResolvedCredential][] = [
-    ['fields', new StaticCredential({ apiKey: 'a"\\/\u0000\u007fé\u{1f511}', empty: '', '1': 'x' })],
+    [
+      'fields',
+      new StaticCredential({ apiKey: 'a"\\/\u0000\u007fé\u{1f511}', empty: '', '1': 'x' }),
+    ],
     ['a token alone', new OAuthCredential({ accessToken: '!~' })],
     [
       'everything that a header may carry',
@@ -183,32 +357,66 @@ describe('formatHeaders', () => {
         extra: { 'k\u0080': ['\u2028', -0, 1e300, { deep: null }] },
       }),
     ],
-    ['the last moment', new OAuthCredential({ accessToken: 'x', scopes: ['a', '[b'], expiresAt: new Date('9999-12-31T23:59:59.999Z') })],
+    [
+      'the last moment',
+      new OAuthCredential({
+        accessToken: 'x',
+        scopes: ['a', '[b'],
+        expiresAt: new Date('9999-12-31T23:59:59.999Z'),
+      }),
+    ],
   ]
   for (const [name, credential] of credentials) {
     test(`writes what parseHeaders reads back: ${name}`, () => {
       const headers = formatHeaders(credential)
       for (const value of Object.values(headers)) assert.match(value, /^[\x20-\x7e]*$/)
       assert.deepEqual(plain(parseHeaders(headers)), plain(credential))
-      assert.deepEqual(plain(parseHeaders(new Headers(headers), credential.type)), plain(credential))
+      assert.deepEqual(
+        plain(parseHeaders(new Headers(headers), credential.type)),
+        plain(credential),
+      )
     })
   }
 
   test('keeps back what only the gateway needs', () => {
-    const [accessToken, refreshToken, clientSecret] = [fakeSecret('a'), fakeSecret('r'), fakeSecret('s')]
-    const all = { accessToken, refreshToken, clientSecret, clientId: 'client', tokenUri: 'https://auth.example/' }
+    const [accessToken, refreshToken, clientSecret] = [
+      fakeSecret('a'),
+      fakeSecret('r'),
+      fakeSecret('s'),
+    ]
+    const all = {
+      accessToken,
+      refreshToken,
+      clientSecret,
+      clientId: 'client',
+      tokenUri: 'https://auth.example/',
+    }
     assert.deepEqual(formatHeaders(new OAuthCredential(all)), { [TOKEN]: accessToken })
   })
 
   test('refuses a token that a header cannot carry, and what is no credential', () => {
     const accessToken = `${fakeSecret('comma')},x`
-    assertRefused(() => formatHeaders(new OAuthCredential({ accessToken })), 'ERR_CREDENTIAL_INVALID', /^accessToken has a comma/, accessToken)
-    assert.throws(() => formatHeaders({ type: 'oauth', accessToken } as never), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' })
+    assertRefused(
+      () => formatHeaders(new OAuthCredential({ accessToken })),
+      'ERR_CREDENTIAL_INVALID',
+      /^accessToken has a comma/,
+      accessToken,
+    )
+    assert.throws(() => formatHeaders({ type: 'oauth', accessToken } as never), {
+      name: 'TypeError',
+      code: 'ERR_INVALID_ARG_TYPE',
+    })
   })
 })
 
 describe('stripCredentialHeaders', () => {
-  const ours = ['X-MCP-Cred-Access-Token', 'x-mcp-cred-fields', 'X_MCP_Cred.Extra', 'x.mcp.cred.future', 'x-mcp-cred-']
+  const ours = [
+    'X-MCP-Cred-Access-Token',
+    'x-mcp-cred-fields',
+    'X_MCP_Cred.Extra',
+    'x.mcp.cred.future',
+    'x-mcp-cred-',
+  ]
   const theirs = { Accept: '*/*', 'x-mcp-credential': '1', 'my-x-mcp-cred-fields': '2' }
 
   test('leaves none of ours in a copy of a record, and its input alone', () => {
@@ -238,15 +446,27 @@ describe('stripCredentialHeaders', () => {
     ]
     for (const [given, kept] of cases) {
       test(JSON.stringify(given), () => {
-        assert.deepEqual(stripCredentialHeaders({ Connection: given, connection: [given, 'te'], other: given }), { Connection: kept, connection: [kept, 'te'], other: given })
-        assert.deepEqual(stripCredentialHeaders({ connection: undefined, CONNECTION: 7 }), { connection: undefined, CONNECTION: 7 })
+        assert.deepEqual(
+          stripCredentialHeaders({ Connection: given, connection: [given, 'te'], other: given }),
+          { Connection: kept, connection: [kept, 'te'], other: given },
+        )
+        assert.deepEqual(stripCredentialHeaders({ connection: undefined, CONNECTION: 7 }), {
+          connection: undefined,
+          CONNECTION: 7,
+        })
         // A browser's Request would drop this header; Headers by themselves keep it.
-        assert.equal(stripCredentialHeaders(new Headers({ connection: given })).get('connection'), kept)
+        assert.equal(
+          stripCredentialHeaders(new Headers({ connection: given })).get('connection'),
+          kept,
+        )
       })
     }
   })
 
   test('refuses what is no headers', () => {
-    assert.throws(() => stripCredentialHeaders(undefined as never), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' })
+    assert.throws(() => stripCredentialHeaders(undefined as never), {
+      name: 'TypeError',
+      code: 'ERR_INVALID_ARG_TYPE',
+    })
   })
 })

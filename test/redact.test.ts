@@ -1,19 +1,34 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { format, inspect } from 'node:util'
-import { OAuthCredential, redactSecrets, runWithCredentials, StaticCredential } from 'mcp-credentials'
+import {
+  OAuthCredential,
+  redactSecrets,
+  runWithCredentials,
+  StaticCredential,
+} from 'mcp-credentials'
 import { fakeSecret, findLeak } from './helper.ts'
 import { randomNumbers } from './interleaving.ts'
 
 const plain = fakeSecret('redact')
 const special = `FAKE "q\\b/s+a&l<t>'p%$&é\u{1f511} !~*()`
-const credential = new StaticCredential({ plain, special, other: 'FAKE-other-0123456789', short: 'prod', port: '5432' })
+const credential = new StaticCredential({
+  plain,
+  special,
+  other: 'FAKE-other-0123456789',
+  short: 'prod',
+  port: '5432',
+})
 
 const json = (text: string) => JSON.stringify(text).slice(1, -1)
 const base64 = (text: string) => btoa(String.fromCharCode(...new TextEncoder().encode(text)))
 const bytesOf = (text: string) => [...new TextEncoder().encode(text)]
 const hexOf = (text: string) => bytesOf(text).map((byte) => byte.toString(16).padStart(2, '0'))
-const ascii = (text: string) => text.replace(/[\x7f-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+const ascii = (text: string) =>
+  text.replace(
+    /[\x7f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 
 describe('a secret is found', () => {
   const renderings: [name: string, render: (secret: string) => string][] = [
@@ -23,18 +38,62 @@ describe('a secret is found', () => {
     ['in JSON in JSON in JSON', (secret) => json(json(json(secret)))],
     ['in JSON with escaped slashes', (secret) => json(secret).replace(/\//g, '\\/')],
     ['in ASCII JSON', (secret) => ascii(json(secret))],
-    ['in ASCII JSON, in upper case', (secret) => ascii(json(secret)).replace(/\\u(....)/g, (_, hex: string) => `\\u${hex.toUpperCase()}`)],
-    ['in ASCII JSON with escaped slashes, in JSON', (secret) => json(ascii(json(secret)).replace(/\//g, '\\/'))],
-    ['in JSON that is safe in HTML', (secret) => json(secret).replace(/[<>&']/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`)],
+    [
+      'in ASCII JSON, in upper case',
+      (secret) =>
+        ascii(json(secret)).replace(/\\u(....)/g, (_, hex: string) => `\\u${hex.toUpperCase()}`),
+    ],
+    [
+      'in ASCII JSON with escaped slashes, in JSON',
+      (secret) => json(ascii(json(secret)).replace(/\//g, '\\/')),
+    ],
+    [
+      'in JSON that is safe in HTML',
+      (secret) =>
+        json(secret).replace(
+          /[<>&']/g,
+          (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
+        ),
+    ],
     ['as a component of a URL', encodeURIComponent],
-    ['as a component in lower case', (secret) => encodeURIComponent(secret).replace(/%../g, (escape) => escape.toLowerCase())],
+    [
+      'as a component in lower case',
+      (secret) => encodeURIComponent(secret).replace(/%../g, (escape) => escape.toLowerCase()),
+    ],
     ['in a form', (secret) => new URLSearchParams({ key: secret }).toString().slice(4)],
-    ['in the query of a URL', (secret) => new URL(`http://upstream.example/?key=${secret.replace(/#/g, '')}`).href],
-    ['in HTML', (secret) => secret.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;').replace(/'/g, '&#39;')],
-    ['in XML', (secret) => secret.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;').replace(/'/g, '&apos;')],
+    [
+      'in the query of a URL',
+      (secret) => new URL(`http://upstream.example/?key=${secret.replace(/#/g, '')}`).href,
+    ],
+    [
+      'in HTML',
+      (secret) =>
+        secret
+          .replace(/&/g, '&amp;')
+          .replace(/</g, '&lt;')
+          .replace(/>/g, '&gt;')
+          .replace(/"/g, '&quot;')
+          .replace(/'/g, '&#39;'),
+    ],
+    [
+      'in XML',
+      (secret) =>
+        secret
+          .replace(/&/g, '&amp;')
+          .replace(/</g, '&lt;')
+          .replace(/>/g, '&gt;')
+          .replace(/"/g, '&quot;')
+          .replace(/'/g, '&apos;'),
+    ],
     ['in base64', base64],
-    ['in base64url', (secret) => base64(secret).replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '')],
-    ...[0, 1, 2, 3, 4, 5].map((length): [string, (secret: string) => string] => [`in a Basic header behind a user name of ${length}`, (secret) => `Basic ${base64(`${'u'.repeat(length)}:${secret}`)}`]),
+    [
+      'in base64url',
+      (secret) => base64(secret).replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, ''),
+    ],
+    ...[0, 1, 2, 3, 4, 5].map((length): [string, (secret: string) => string] => [
+      `in a Basic header behind a user name of ${length}`,
+      (secret) => `Basic ${base64(`${'u'.repeat(length)}:${secret}`)}`,
+    ]),
     ['in hex', (secret) => hexOf(secret).join('')],
     ['in upper case hex', (secret) => hexOf(secret).join('').toUpperCase()],
     ['in a dump of bytes', (secret) => `<Buffer ${hexOf(secret).join(' ')}>`],
@@ -56,7 +115,13 @@ describe('a secret is found', () => {
   }
 
   test('line by line', () => {
-    const key = ['-----BEGIN FAKE KEY-----', 'MIIFAKEFAKEFAKE1', '  MIIFAKEFAKEFAKE2', 'end', '-----END FAKE KEY-----'].join('\r\n')
+    const key = [
+      '-----BEGIN FAKE KEY-----',
+      'MIIFAKEFAKEFAKE1',
+      '  MIIFAKEFAKEFAKE2',
+      'end',
+      '-----END FAKE KEY-----',
+    ].join('\r\n')
     const pem = new StaticCredential({ key })
     assert.equal(redactSecrets('a MIIFAKEFAKEFAKE2 b', pem), 'a [redacted] b')
     assert.equal(redactSecrets(`a ${key} b`, pem), 'a [redacted] b')
@@ -64,20 +129,65 @@ describe('a secret is found', () => {
   })
 
   test('in OAuth credentials: the tokens and the client secret, and nothing else', () => {
-    const [accessToken, refreshToken, clientSecret] = [fakeSecret('a'), fakeSecret('r'), fakeSecret('c')]
-    const oauth = new OAuthCredential({ accessToken, refreshToken, clientSecret, clientId: 'client-id-1', tokenUri: 'https://auth.example', scopes: ['read:user'] })
+    const [accessToken, refreshToken, clientSecret] = [
+      fakeSecret('a'),
+      fakeSecret('r'),
+      fakeSecret('c'),
+    ]
+    const oauth = new OAuthCredential({
+      accessToken,
+      refreshToken,
+      clientSecret,
+      clientId: 'client-id-1',
+      tokenUri: 'https://auth.example',
+      scopes: ['read:user'],
+    })
     const text = `${accessToken} ${refreshToken} ${clientSecret} client-id-1 https://auth.example read:user`
-    assert.equal(redactSecrets(text, oauth), '[redacted] [redacted] [redacted] client-id-1 https://auth.example read:user')
+    assert.equal(
+      redactSecrets(text, oauth),
+      '[redacted] [redacted] [redacted] client-id-1 https://auth.example read:user',
+    )
   })
 })
 
 describe('nothing else is touched', () => {
   test('what has no secret comes back as the same reference', () => {
-    class Custom { #secret = 1; value = this.#secret }
+    class Custom {
+      #secret = 1
+      value = this.#secret
+    }
     const values = [
-      'a text', '', 7, null, undefined, true, 1n, Symbol('s'), () => 1, [], {}, [1, [2]], { a: { b: 'c' } }, new Map([['a', 1]]), new Set(['a']),
-      new Error('an error'), new DOMException('gone', 'AbortError'), new Uint8Array(20), new Date(0), new URL('http://upstream.example'), new Custom(),
-      new Proxy({}, { ownKeys() { throw new Error('no keys') } }), Object.create(null), new Headers({ a: 'b' }),
+      'a text',
+      '',
+      7,
+      null,
+      undefined,
+      true,
+      1n,
+      Symbol('s'),
+      () => 1,
+      [],
+      {},
+      [1, [2]],
+      { a: { b: 'c' } },
+      new Map([['a', 1]]),
+      new Set(['a']),
+      new Error('an error'),
+      new DOMException('gone', 'AbortError'),
+      new Uint8Array(20),
+      new Date(0),
+      new URL('http://upstream.example'),
+      new Custom(),
+      new Proxy(
+        {},
+        {
+          ownKeys() {
+            throw new Error('no keys')
+          },
+        },
+      ),
+      Object.create(null),
+      new Headers({ a: 'b' }),
     ]
     for (const value of values) assert.equal(redactSecrets(value, credential), value)
     assert.equal(redactSecrets(values, credential), values)
@@ -91,19 +201,31 @@ describe('nothing else is touched', () => {
 
   test('a text in another script', () => {
     const oauth = new OAuthCredential({ accessToken: fakeSecret('script') })
-    assert.equal(redactSecrets('длинное предложение без единого секрета', oauth), 'длинное предложение без единого секрета')
+    assert.equal(
+      redactSecrets('длинное предложение без единого секрета', oauth),
+      'длинное предложение без единого секрета',
+    )
     assert.equal(redactSecrets(`токен ${oauth.accessToken}`, oauth), 'токен [redacted]')
   })
 
   test('short values, and fields that are named as no secrets', () => {
     const text = `prod 5432 ${plain} FAKE-other-0123456789`
     assert.equal(redactSecrets(text, credential), 'prod 5432 [redacted] [redacted]')
-    assert.equal(redactSecrets(text, credential, { except: ['other'] }), 'prod 5432 [redacted] FAKE-other-0123456789')
+    assert.equal(
+      redactSecrets(text, credential, { except: ['other'] }),
+      'prod 5432 [redacted] FAKE-other-0123456789',
+    )
     assert.equal(redactSecrets(text, credential, { except: ['other', 'plain', 'special'] }), text)
     assert.equal(redactSecrets(text, new StaticCredential({ short: 'prod' })), text)
     // A list of names is not mistaken for another that was used before it.
-    assert.equal(redactSecrets(text, credential, { except: ['plain', 'special'] }), `prod 5432 ${plain} [redacted]`)
-    assert.equal(redactSecrets(text, credential, { except: ['plain\nspecial'] }), 'prod 5432 [redacted] [redacted]')
+    assert.equal(
+      redactSecrets(text, credential, { except: ['plain', 'special'] }),
+      `prod 5432 ${plain} [redacted]`,
+    )
+    assert.equal(
+      redactSecrets(text, credential, { except: ['plain\nspecial'] }),
+      'prod 5432 [redacted] [redacted]',
+    )
   })
 
   test('the parts of a copy that have no secret', () => {
@@ -118,15 +240,32 @@ describe('nothing else is touched', () => {
 
 describe('objects come out as usable as they went in', () => {
   test('property names, numbered where they would collide', () => {
-    const clean = redactSecrets({ [plain]: 1, [`${special}`]: 2, '[redacted]': 3, a: 4 }, credential)
+    const clean = redactSecrets(
+      { [plain]: 1, [`${special}`]: 2, '[redacted]': 3, a: 4 },
+      credential,
+    )
     assert.deepEqual(Object.values(clean), [1, 2, 3, 4])
     assert.deepEqual(Object.keys(clean).sort(), ['[redacted]', '[redacted] 2', '[redacted] 3', 'a'])
   })
 
   test('arrays, maps, sets, symbol keys and prototypes', () => {
-    class Custom { leak: string; constructor(leak: string) { this.leak = leak } get twice() { return this.leak + this.leak } }
+    class Custom {
+      leak: string
+      constructor(leak: string) {
+        this.leak = leak
+      }
+      get twice() {
+        return this.leak + this.leak
+      }
+    }
     const symbol = Symbol('hint')
-    const value = { list: [plain, null, 1], map: new Map<unknown, unknown>([[plain, { leak: plain }]]), set: new Set([plain, 'kept']), custom: new Custom(plain), [symbol]: { leak: plain } }
+    const value = {
+      list: [plain, null, 1],
+      map: new Map<unknown, unknown>([[plain, { leak: plain }]]),
+      set: new Set([plain, 'kept']),
+      custom: new Custom(plain),
+      [symbol]: { leak: plain },
+    }
     const clean = redactSecrets(value, credential)
     assert.deepEqual(clean.list, ['[redacted]', null, 1])
     assert.deepEqual([...clean.map], [['[redacted]', { leak: '[redacted]' }]])
@@ -139,18 +278,30 @@ describe('objects come out as usable as they went in', () => {
   })
 
   test('an error becomes a new one of the same class, name and code', () => {
-    class UpstreamError extends TypeError { override name = 'UpstreamError'; code = 'E_UPSTREAM' }
-    const error = Object.assign(new UpstreamError(`failed with ${plain}`, { cause: new Error(plain) }), { config: { headers: { authorization: `Bearer ${plain}` } } })
+    class UpstreamError extends TypeError {
+      override name = 'UpstreamError'
+      code = 'E_UPSTREAM'
+    }
+    const error = Object.assign(
+      new UpstreamError(`failed with ${plain}`, { cause: new Error(plain) }),
+      { config: { headers: { authorization: `Bearer ${plain}` } } },
+    )
     const clean = redactSecrets(error, credential)
     assert(clean instanceof UpstreamError)
     assert.notEqual(clean, error)
-    assert.deepEqual([clean.name, clean.code, clean.message], ['UpstreamError', 'E_UPSTREAM', 'failed with [redacted]'])
+    assert.deepEqual(
+      [clean.name, clean.code, clean.message],
+      ['UpstreamError', 'E_UPSTREAM', 'failed with [redacted]'],
+    )
     assert.deepEqual(clean.config, { headers: { authorization: 'Bearer [redacted]' } })
     assert.equal(clean.stack, error.stack?.replaceAll(plain, '[redacted]'))
     assert.deepEqual(Reflect.ownKeys(clean).sort(), Reflect.ownKeys(error).sort())
     const other = Object.assign(new Error('no secret'), { detail: plain })
     assert.equal(redactSecrets(other, credential).stack, other.stack)
-    assert.equal(findLeak([inspect(clean, { showHidden: true, depth: 9 }), format('%o', clean)], plain), undefined)
+    assert.equal(
+      findLeak([inspect(clean, { showHidden: true, depth: 9 }), format('%o', clean)], plain),
+      undefined,
+    )
     assert.equal(error.message, `failed with ${plain}`)
     const aggregate = redactSecrets(new AggregateError([new Error(plain)], 'several'), credential)
     assert.equal((aggregate.errors[0] as Error).message, '[redacted]')
@@ -159,7 +310,10 @@ describe('objects come out as usable as they went in', () => {
   test('a DOMException keeps its name and code', () => {
     const clean = redactSecrets(new DOMException(`aborted ${plain}`, 'AbortError'), credential)
     assert(clean instanceof DOMException)
-    assert.deepEqual([clean.name, clean.code, clean.message], ['AbortError', new DOMException('', 'AbortError').code, 'aborted [redacted]'])
+    assert.deepEqual(
+      [clean.name, clean.code, clean.message],
+      ['AbortError', new DOMException('', 'AbortError').code, 'aborted [redacted]'],
+    )
     assert.equal(findLeak([inspect(clean, { showHidden: true })], plain), undefined)
   })
 
@@ -175,17 +329,38 @@ describe('objects come out as usable as they went in', () => {
 
   test('what JSON would show of an object is searched too', () => {
     const url = new URL(`http://upstream.example/?key=${plain}`)
-    assert.equal(redactSecrets({ url }, credential).url as unknown, 'http://upstream.example/?key=[redacted]')
+    assert.equal(
+      redactSecrets({ url }, credential).url as unknown,
+      'http://upstream.example/?key=[redacted]',
+    )
     const custom = { toJSON: () => ({ leak: plain }) }
     assert.deepEqual(redactSecrets([custom], credential) as unknown[], [{ leak: '[redacted]' }])
-    assert.equal(redactSecrets(url, credential) as unknown, 'http://upstream.example/?key=[redacted]')
-    const hostile = { leak: plain, toJSON() { throw new Error('no JSON') } }
+    assert.equal(
+      redactSecrets(url, credential) as unknown,
+      'http://upstream.example/?key=[redacted]',
+    )
+    const hostile = {
+      leak: plain,
+      toJSON() {
+        throw new Error('no JSON')
+      },
+    }
     assert.doesNotThrow(() => redactSecrets(hostile, credential))
     assert.equal(redactSecrets(credential, credential), credential)
   })
 
   test('getters are read, and survived when they throw', () => {
-    const value = { get leak() { return plain }, get broken(): string { throw new Error('broken') }, get kept() { return 'kept' } }
+    const value = {
+      get leak() {
+        return plain
+      },
+      get broken(): string {
+        throw new Error('broken')
+      },
+      get kept() {
+        return 'kept'
+      },
+    }
     const clean = redactSecrets(value, credential)
     assert.equal(clean.leak, '[redacted]')
     assert.equal(clean.kept, 'kept')
@@ -196,7 +371,10 @@ describe('objects come out as usable as they went in', () => {
   test('cycles end, and lead to the copies', () => {
     const value: Record<string, unknown> = { leak: plain }
     value['self'] = [value, { value }]
-    const clean = redactSecrets(value, credential) as { leak: string; self: [unknown, { value: unknown }] }
+    const clean = redactSecrets(value, credential) as {
+      leak: string
+      self: [unknown, { value: unknown }]
+    }
     assert.equal(clean.leak, '[redacted]')
     assert.equal(clean.self[0], clean)
     assert.equal(clean.self[1].value, clean)
@@ -207,9 +385,21 @@ describe('onRedact', () => {
   test('is told which secret and where, never a value', () => {
     const told: string[] = []
     const onRedact = (secret: string, where: string) => told.push(`${secret} at ${where}`)
-    redactSecrets({ content: [{ text: `${plain} and ${special}` }], [plain]: { a: special }, bytes: new TextEncoder().encode(plain) }, credential, { onRedact })
+    redactSecrets(
+      {
+        content: [{ text: `${plain} and ${special}` }],
+        [plain]: { a: special },
+        bytes: new TextEncoder().encode(plain),
+      },
+      credential,
+      { onRedact },
+    )
     assert.deepEqual(told.sort(), [
-      'field "plain" at ', 'field "plain" at bytes', 'field "plain" at content.0.text', 'field "special" at [redacted].a', 'field "special" at content.0.text',
+      'field "plain" at ',
+      'field "plain" at bytes',
+      'field "plain" at content.0.text',
+      'field "special" at [redacted].a',
+      'field "special" at content.0.text',
     ])
     assert.equal(findLeak(told, plain), undefined)
   })
@@ -221,42 +411,68 @@ test('without a credential it takes the current scope, and outside of any does n
 })
 
 test('what is no credential is a TypeError', () => {
-  assert.throws(() => redactSecrets(plain, { fields: { plain } } as never), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE', message: /^redactSecrets takes/ })
+  assert.throws(() => redactSecrets(plain, { fields: { plain } } as never), {
+    name: 'TypeError',
+    code: 'ERR_INVALID_ARG_TYPE',
+    message: /^redactSecrets takes/,
+  })
 })
 
 describe('properties', () => {
   const random = randomNumbers(7)
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T
-  const word = (length: number, alphabet: string) => Array.from({ length }, () => pick([...alphabet])).join('')
+  const word = (length: number, alphabet: string) =>
+    Array.from({ length }, () => pick([...alphabet])).join('')
 
   test('secrets at every offset, overlapping, adjacent and nested: each of their characters is covered', () => {
     for (let round = 0; round < 3000; round++) {
       const alphabet = pick(['a', 'ab', 'aab', 'abcdefgh', 'a]d[re', '\\"/'])
-      const secrets = Array.from({ length: 1 + Math.floor(random() * 3) }, () => word(8 + Math.floor(random() * 12), alphabet))
+      const secrets = Array.from({ length: 1 + Math.floor(random() * 3) }, () =>
+        word(8 + Math.floor(random() * 12), alphabet),
+      )
       const nested = secrets[0]?.slice(1, 10) ?? ''
-      const holder = new StaticCredential(Object.fromEntries([...secrets, nested].map((secret, index) => [`f${index}`, secret])))
-      const text = Array.from({ length: 6 }, () => pick([...secrets, nested, word(Math.floor(random() * 9), alphabet), ' '])).join('')
+      const holder = new StaticCredential(
+        Object.fromEntries([...secrets, nested].map((secret, index) => [`f${index}`, secret])),
+      )
+      const text = Array.from({ length: 6 }, () =>
+        pick([...secrets, nested, word(Math.floor(random() * 9), alphabet), ' ']),
+      ).join('')
       const clean = redactSecrets(text, holder)
-      for (const secret of [...secrets, nested]) if (secret.length >= 8) assert(!clean.includes(secret), JSON.stringify({ text, clean, secret }))
-      if (![...secrets, nested].some((secret) => secret.length >= 8 && text.includes(secret))) assert.equal(clean.replaceAll('[redacted]', '').length <= text.length, true)
+      for (const secret of [...secrets, nested])
+        if (secret.length >= 8)
+          assert(!clean.includes(secret), JSON.stringify({ text, clean, secret }))
+      if (![...secrets, nested].some((secret) => secret.length >= 8 && text.includes(secret)))
+        assert.equal(clean.replaceAll('[redacted]', '').length <= text.length, true)
     }
   })
 
   test('every offset in a long text', () => {
     for (let offset = 0; offset < 200; offset++) {
       const text = `${'.'.repeat(offset)}${plain}${'.'.repeat(200 - offset)}`
-      assert.equal(redactSecrets(text, credential), `${'.'.repeat(offset)}[redacted]${'.'.repeat(200 - offset)}`)
+      assert.equal(
+        redactSecrets(text, credential),
+        `${'.'.repeat(offset)}[redacted]${'.'.repeat(200 - offset)}`,
+      )
     }
   })
 
   test('the placeholder never creates a secret', () => {
     const tricky = new StaticCredential({ a: 'SECRETXX', b: 'x[redacted]y', c: 'd]rest-of-it' })
     assert.equal(redactSecrets('xSECRETXXy', tricky), '[redacted]')
-    for (const text of ['xSECRETXXy', 'SECRETXXrest-of-it', 'aSECRETXXSECRETXXrest-of-it', '[redacted]rest-of-it']) {
+    for (const text of [
+      'xSECRETXXy',
+      'SECRETXXrest-of-it',
+      'aSECRETXXSECRETXXrest-of-it',
+      '[redacted]rest-of-it',
+    ]) {
       const clean = redactSecrets(text, tricky)
-      for (const secret of ['SECRETXX', 'x[redacted]y', 'd]rest-of-it']) assert(!clean.includes(secret))
+      for (const secret of ['SECRETXX', 'x[redacted]y', 'd]rest-of-it'])
+        assert(!clean.includes(secret))
     }
-    assert.equal(redactSecrets('a [redacted] b', new StaticCredential({ a: 'redacted' })), 'a [redacted] b')
+    assert.equal(
+      redactSecrets('a [redacted] b', new StaticCredential({ a: 'redacted' })),
+      'a [redacted] b',
+    )
   })
 })
 
@@ -273,8 +489,13 @@ describe('size', () => {
     const filler = 'lorem ipsum dolor '.repeat(600_000)
     assert.equal(redactSecrets(`${filler}${plain}`, credential), `${filler}[redacted]`)
     const random = randomNumbers(11)
-    const field = () => Array.from({ length: 4096 }, () => String.fromCharCode(97 + Math.floor(random() * 26))).join('')
-    const many = new StaticCredential(Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`f${index}`, field()])))
+    const field = () =>
+      Array.from({ length: 4096 }, () => String.fromCharCode(97 + Math.floor(random() * 26))).join(
+        '',
+      )
+    const many = new StaticCredential(
+      Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`f${index}`, field()])),
+    )
     assert.equal(redactSecrets(`a ${many.field('f99')} b`, many), 'a [redacted] b')
     assert.equal(redactSecrets(filler, many), filler)
   })

@@ -18,7 +18,8 @@ interface Vector {
 const root = new URL(import.meta.url.includes('/dist/') ? '../../' : '../', import.meta.url)
 const pathOf = (name: string) => fileURLToPath(new URL(`test/vectors/${name}`, root))
 const vectors: Vector[] = JSON.parse(readFileSync(pathOf('signature.json'), 'utf8'))
-const hexOf = (text: string) => Array.from(new TextEncoder().encode(text), (byte) => byte.toString(16).padStart(2, '0')).join('')
+const hexOf = (text: string) =>
+  Array.from(new TextEncoder().encode(text), (byte) => byte.toString(16).padStart(2, '0')).join('')
 
 describe('the vectors of the signature', () => {
   for (const { name, key, time, audience, headers, signed, signature } of vectors) {
@@ -28,10 +29,19 @@ describe('the vectors of the signature', () => {
     })
 
     test(`${name}: openssl`, () => {
-      const lines = Object.entries(headers).map(([header, value]) => `${header}: ${value}\n`).join('')
-      const { stdout } = spawnSync('sh', [pathOf('sign.sh'), hexOf(key), `${time}`, audience], { encoding: 'utf8', input: lines })
+      const lines = Object.entries(headers)
+        .map(([header, value]) => `${header}: ${value}\n`)
+        .join('')
+      const { stdout } = spawnSync('sh', [pathOf('sign.sh'), hexOf(key), `${time}`, audience], {
+        encoding: 'utf8',
+        input: lines,
+      })
       assert.equal(stdout, `${signature}\n`)
-      const whole = spawnSync('openssl', ['dgst', '-sha256', '-mac', 'HMAC', '-macopt', `hexkey:${hexOf(key)}`, '-r'], { encoding: 'utf8', input: signed })
+      const whole = spawnSync(
+        'openssl',
+        ['dgst', '-sha256', '-mac', 'HMAC', '-macopt', `hexkey:${hexOf(key)}`, '-r'],
+        { encoding: 'utf8', input: signed },
+      )
       assert.equal(whole.stdout.slice(0, 64), signature.slice(-64))
     })
   }
@@ -42,7 +52,10 @@ test('a runtime without Web Crypto is told so', async () => {
   Object.defineProperty(globalThis, 'crypto', { value: undefined, configurable: true })
   try {
     const headers = formatHeaders(new OAuthCredential({ accessToken: 'FAKE' }))
-    await assert.rejects(signHeaders(headers, 'FAKE-key-0123456789abcdef-0123456789'), { name: 'TypeError', message: /no Web Crypto/ })
+    await assert.rejects(signHeaders(headers, 'FAKE-key-0123456789abcdef-0123456789'), {
+      name: 'TypeError',
+      message: /no Web Crypto/,
+    })
   } finally {
     Object.defineProperty(globalThis, 'crypto', known ?? {})
   }

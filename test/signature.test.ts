@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createAdmission, CredentialError, formatHeaders, fromHeaders, fromMode, OAuthCredential, resolveCredential, signHeaders } from 'mcp-credentials'
+import {
+  createAdmission,
+  CredentialError,
+  formatHeaders,
+  fromHeaders,
+  fromMode,
+  OAuthCredential,
+  resolveCredential,
+  signHeaders,
+} from 'mcp-credentials'
 import type { CredentialSource, SignatureOptions, Verify } from 'mcp-credentials'
 import { assertNoLeak, fakeSecret } from './helper.ts'
 
@@ -9,15 +18,29 @@ const TOKEN = 'X-MCP-Cred-Access-Token'
 const key = fakeSecret('key')
 const otherKey = fakeSecret('other-key')
 const accessToken = fakeSecret('signed')
-const credential = new OAuthCredential({ accessToken, scopes: ['a', 'b'], expiresAt: new Date('2099-01-01T00:00:00Z'), extra: { tenant: 'acme' } })
+const credential = new OAuthCredential({
+  accessToken,
+  scopes: ['a', 'b'],
+  expiresAt: new Date('2099-01-01T00:00:00Z'),
+  extra: { tenant: 'acme' },
+})
 const headers = formatHeaders(credential)
 const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000)
 
 const sourceOf = (verify: Verify) => fromHeaders({ type: 'oauth', verify })
 // As Node.js gives them.
-const lowerCase = (given: Record<string, string>) => Object.fromEntries(Object.entries(given).map(([name, value]) => [name.toLowerCase(), value]))
-const ask = (source: CredentialSource, given: Record<string, string> | Headers, onError?: (error: unknown) => void) =>
-  resolveCredential(source, { headers: given instanceof Headers ? given : lowerCase(given) }, onError)
+const lowerCase = (given: Record<string, string>) =>
+  Object.fromEntries(Object.entries(given).map(([name, value]) => [name.toLowerCase(), value]))
+const ask = (
+  source: CredentialSource,
+  given: Record<string, string> | Headers,
+  onError?: (error: unknown) => void,
+) =>
+  resolveCredential(
+    source,
+    { headers: given instanceof Headers ? given : lowerCase(given) },
+    onError,
+  )
 
 async function assertTrusted(verify: Verify, given: Record<string, string>): Promise<void> {
   for (const form of [given, new Headers(given)]) {
@@ -27,7 +50,11 @@ async function assertTrusted(verify: Verify, given: Record<string, string>): Pro
   }
 }
 
-async function assertUntrusted(verify: Verify, given: Record<string, string> | Headers, message: RegExp): Promise<void> {
+async function assertUntrusted(
+  verify: Verify,
+  given: Record<string, string> | Headers,
+  message: RegExp,
+): Promise<void> {
   const error = await ask(sourceOf(verify), given)
   assert(error instanceof CredentialError)
   assert.equal(error.code, 'ERR_CREDENTIAL_UNTRUSTED')
@@ -45,55 +72,170 @@ describe('signed headers', () => {
   })
 
   test('for an audience', async () => {
-    await assertTrusted({ keys: [key], audience: 'issues' }, await signHeaders(headers, key, { audience: 'issues' }))
+    await assertTrusted(
+      { keys: [key], audience: 'issues' },
+      await signHeaders(headers, key, { audience: 'issues' }),
+    )
   })
 
   test('with one of several keys, as text or bytes', async () => {
     for (const one of [key, new TextEncoder().encode(key)]) {
       await assertTrusted({ keys: [otherKey, key] }, await signHeaders(headers, one))
-      await assertTrusted({ keys: [new TextEncoder().encode(key), otherKey] }, await signHeaders(headers, one))
+      await assertTrusted(
+        { keys: [new TextEncoder().encode(key), otherKey] },
+        await signHeaders(headers, one),
+      )
     }
   })
 
   test('within the tolerance, which is 60 seconds unless told otherwise', async () => {
-    for (const seconds of [-55, 55]) await assertTrusted({ keys: [key] }, await signHeaders(headers, key, { time: inSeconds(seconds) }))
-    await assertTrusted({ keys: [key], toleranceSeconds: 300 }, await signHeaders(headers, key, { time: inSeconds(-290) }))
+    for (const seconds of [-55, 55])
+      await assertTrusted(
+        { keys: [key] },
+        await signHeaders(headers, key, { time: inSeconds(seconds) }),
+      )
+    await assertTrusted(
+      { keys: [key], toleranceSeconds: 300 },
+      await signHeaders(headers, key, { time: inSeconds(-290) }),
+    )
   })
 
   test('keep what else is sent, unsigned, and one signature', async () => {
-    const signed = await signHeaders({ ...headers, accept: '*/*', 'x-mcp-cred-signature': 'old' }, key)
+    const signed = await signHeaders(
+      { ...headers, accept: '*/*', 'x-mcp-cred-signature': 'old' },
+      key,
+    )
     assert.deepEqual(Object.keys(signed), [...Object.keys(headers), 'accept', SIGNATURE])
     await assertTrusted({ keys: [key] }, { ...signed, accept: 'changed', 'x-other': 'added' })
   })
 
   test('survive what HTTP does to the ends of values', async () => {
     const scopes = { [TOKEN]: accessToken, 'X-MCP-Cred-Scopes': '\t a b ' }
-    await assertTrusted({ keys: [key] }, { ...(await signHeaders(scopes, key)), 'X-MCP-Cred-Scopes': 'a b' })
+    await assertTrusted(
+      { keys: [key] },
+      { ...(await signHeaders(scopes, key)), 'X-MCP-Cred-Scopes': 'a b' },
+    )
   })
 })
 
 describe('what is not believed', () => {
   const verify: SignatureOptions = { keys: [key], audience: 'issues' }
-  const sign = (given = headers, by = key, options = {}) => signHeaders(given, by, { audience: 'issues', ...options })
-  const FITS_NOT = /^X-MCP-Cred-Signature does not fit: the headers were changed, or signed with another key or for another audience\.$/
-  const cases: [name: string, make: () => Promise<Record<string, string> | Headers>, message: RegExp][] = [
-    ['no signature', async () => headers, /carries credentials, but no X-MCP-Cred-Signature header/],
-    ['an empty signature', async () => ({ ...headers, [SIGNATURE]: '' }), /but no X-MCP-Cred-Signature header/],
-    ['one that is no signature', async () => ({ ...headers, [SIGNATURE]: 'v1=00' }), /must be t=<unix seconds>,v1=<64 hex digits>/],
-    ['upper-case digits', async () => ({ ...headers, [SIGNATURE]: String((await sign())[SIGNATURE]).toUpperCase() }), /must be t=/],
-    ['two signatures', async () => { const both = new Headers(await sign()); both.append(SIGNATURE, String((await sign())[SIGNATURE])); return both }, /must be t=/],
-    ['a stale one', () => sign(headers, key, { time: inSeconds(-65) }), /too old, or from the future/],
-    ['one from the future', () => sign(headers, key, { time: inSeconds(65) }), /too old, or from the future/],
-    ['another time than was signed', async () => { const signed = await sign(); return { ...signed, [SIGNATURE]: String(signed[SIGNATURE]).replace(/^t=\d+/, `t=${Math.floor(Date.now() / 1000) - 7}`) } }, FITS_NOT],
+  const sign = (given = headers, by = key, options = {}) =>
+    signHeaders(given, by, { audience: 'issues', ...options })
+  const FITS_NOT =
+    /^X-MCP-Cred-Signature does not fit: the headers were changed, or signed with another key or for another audience\.$/
+  const cases: [
+    name: string,
+    make: () => Promise<Record<string, string> | Headers>,
+    message: RegExp,
+  ][] = [
+    [
+      'no signature',
+      async () => headers,
+      /carries credentials, but no X-MCP-Cred-Signature header/,
+    ],
+    [
+      'an empty signature',
+      async () => ({ ...headers, [SIGNATURE]: '' }),
+      /but no X-MCP-Cred-Signature header/,
+    ],
+    [
+      'one that is no signature',
+      async () => ({ ...headers, [SIGNATURE]: 'v1=00' }),
+      /must be t=<unix seconds>,v1=<64 hex digits>/,
+    ],
+    [
+      'upper-case digits',
+      async () => ({ ...headers, [SIGNATURE]: String((await sign())[SIGNATURE]).toUpperCase() }),
+      /must be t=/,
+    ],
+    [
+      'two signatures',
+      async () => {
+        const both = new Headers(await sign())
+        both.append(SIGNATURE, String((await sign())[SIGNATURE]))
+        return both
+      },
+      /must be t=/,
+    ],
+    [
+      'a stale one',
+      () => sign(headers, key, { time: inSeconds(-65) }),
+      /too old, or from the future/,
+    ],
+    [
+      'one from the future',
+      () => sign(headers, key, { time: inSeconds(65) }),
+      /too old, or from the future/,
+    ],
+    [
+      'another time than was signed',
+      async () => {
+        const signed = await sign()
+        return {
+          ...signed,
+          [SIGNATURE]: String(signed[SIGNATURE]).replace(
+            /^t=\d+/,
+            `t=${Math.floor(Date.now() / 1000) - 7}`,
+          ),
+        }
+      },
+      FITS_NOT,
+    ],
     ['another token', async () => ({ ...(await sign()), [TOKEN]: `${accessToken}x` }), FITS_NOT],
-    ['wider scopes', async () => ({ ...(await sign()), 'X-MCP-Cred-Scopes': 'a b admin' }), FITS_NOT],
-    ['a header more', async () => ({ ...(await sign({ [TOKEN]: accessToken })), 'X-MCP-Cred-Extra': '{"tenant":"globex"}' }), FITS_NOT],
-    ['a header more that nobody knows', async () => ({ ...(await sign()), 'X-MCP-Cred-Future': '1' }), FITS_NOT],
-    ['a header more by an alias', async () => ({ ...(await sign()), x_mcp_cred_extra: '{}' }), FITS_NOT],
-    ['a header less', async () => { const { 'X-MCP-Cred-Scopes': _, ...rest } = await sign(); return rest }, FITS_NOT],
-    ['a header sent twice', async () => { const both = new Headers(await sign()); both.append(TOKEN, accessToken); return both }, FITS_NOT],
-    ['a value outside ASCII', async () => ({ ...(await sign()), 'X-MCP-Cred-Extra': '{"a":"é"}' }), /not ASCII/],
-    ['two headers in one', async () => ({ ...(await sign({ [TOKEN]: accessToken, 'X-MCP-Cred-Z': 'z' })), [TOKEN]: `${accessToken}\nx-mcp-cred-z:z` }), /not ASCII/],
+    [
+      'wider scopes',
+      async () => ({ ...(await sign()), 'X-MCP-Cred-Scopes': 'a b admin' }),
+      FITS_NOT,
+    ],
+    [
+      'a header more',
+      async () => ({
+        ...(await sign({ [TOKEN]: accessToken })),
+        'X-MCP-Cred-Extra': '{"tenant":"globex"}',
+      }),
+      FITS_NOT,
+    ],
+    [
+      'a header more that nobody knows',
+      async () => ({ ...(await sign()), 'X-MCP-Cred-Future': '1' }),
+      FITS_NOT,
+    ],
+    [
+      'a header more by an alias',
+      async () => ({ ...(await sign()), x_mcp_cred_extra: '{}' }),
+      FITS_NOT,
+    ],
+    [
+      'a header less',
+      async () => {
+        const { 'X-MCP-Cred-Scopes': _, ...rest } = await sign()
+        return rest
+      },
+      FITS_NOT,
+    ],
+    [
+      'a header sent twice',
+      async () => {
+        const both = new Headers(await sign())
+        both.append(TOKEN, accessToken)
+        return both
+      },
+      FITS_NOT,
+    ],
+    [
+      'a value outside ASCII',
+      async () => ({ ...(await sign()), 'X-MCP-Cred-Extra': '{"a":"é"}' }),
+      /not ASCII/,
+    ],
+    [
+      'two headers in one',
+      async () => ({
+        ...(await sign({ [TOKEN]: accessToken, 'X-MCP-Cred-Z': 'z' })),
+        [TOKEN]: `${accessToken}\nx-mcp-cred-z:z`,
+      }),
+      /not ASCII/,
+    ],
     ['another key', () => sign(headers, otherKey), FITS_NOT],
     ['another audience', () => sign(headers, key, { audience: 'calendar' }), FITS_NOT],
     ['no audience', () => sign(headers, key, { audience: undefined }), FITS_NOT],
@@ -113,7 +255,11 @@ describe('what is not believed', () => {
   })
 
   test('no credential at all is a missing one, as without signatures', async () => {
-    for (const given of [{}, { accept: '*/*' }]) assert.equal((await ask(sourceOf(verify), given) as CredentialError).code, 'ERR_CREDENTIAL_MISSING')
+    for (const given of [{}, { accept: '*/*' }])
+      assert.equal(
+        ((await ask(sourceOf(verify), given)) as CredentialError).code,
+        'ERR_CREDENTIAL_MISSING',
+      )
     const onStdio = await resolveCredential(sourceOf(verify), { headers: undefined })
     assert.match((onStdio as CredentialError).message, /^This call did not come over HTTP/)
   })
@@ -121,24 +267,38 @@ describe('what is not believed', () => {
 
 describe('a function that verifies', () => {
   test('is believed when it says true, at once or later, and gets the headers', async () => {
-    const jwt = (given: { get(name: string): string | null }) => given.get('x-proxy-jwt') === 'valid'
+    const jwt = (given: { get(name: string): string | null }) =>
+      given.get('x-proxy-jwt') === 'valid'
     await assertTrusted(jwt, { ...headers, 'x-proxy-jwt': 'valid' })
     await assertTrusted(async (given) => jwt(given), { ...headers, 'X-Proxy-JWT': 'valid' })
     await assertUntrusted(jwt, { ...headers, 'x-proxy-jwt': 'other' }, /could not be verified/)
   })
 
   test('and by nothing else that it returns', async () => {
-    for (const value of [false, undefined, 1, 'true', {}]) await assertUntrusted(() => value as never, headers, /could not be verified/)
+    for (const value of [false, undefined, 1, 'true', {}])
+      await assertUntrusted(() => value as never, headers, /could not be verified/)
   })
 
   test('what it throws goes to onError, unless it is for the caller', async () => {
     const errors: unknown[] = []
     const thrown = new Error(`vault ${accessToken}`)
-    const hidden = await ask(sourceOf(() => Promise.reject(thrown)), headers, (error) => errors.push(error))
+    const hidden = await ask(
+      sourceOf(() => Promise.reject(thrown)),
+      headers,
+      (error) => errors.push(error),
+    )
     assert.equal((hidden as CredentialError).code, 'ERR_CREDENTIAL_UNAVAILABLE')
     assert.deepEqual(errors, [thrown])
     const own = new CredentialError('ERR_CREDENTIAL_UNTRUSTED', 'The proxy is not known.')
-    assert.equal(await ask(sourceOf(() => { throw own }), headers), own)
+    assert.equal(
+      await ask(
+        sourceOf(() => {
+          throw own
+        }),
+        headers,
+      ),
+      own,
+    )
   })
 })
 
@@ -147,11 +307,32 @@ describe('misuse is a TypeError', () => {
   const short = 'FAKE-31-bytes-0123456789abcdef!'
 
   test('at once, of the server', () => {
-    for (const verify of [{ keys: [] }, {}, { keys: key }, { keys: [key, short] }, { keys: [7] }, { keys: [key], toleranceSeconds: NaN }, { keys: [key], toleranceSeconds: -1 }, { keys: [key], audience: 'a\nb' }]) {
+    for (const verify of [
+      { keys: [] },
+      {},
+      { keys: key },
+      { keys: [key, short] },
+      { keys: [7] },
+      { keys: [key], toleranceSeconds: NaN },
+      { keys: [key], toleranceSeconds: -1 },
+      { keys: [key], audience: 'a\nb' },
+    ]) {
       assert.throws(() => sourceOf(verify as never), isMisuse)
-      assert.throws(() => fromMode('SVC_', { type: 'oauth', env: { FASTMCP_CREDENTIAL_MODE: 'hosted' }, verify: verify as never }), isMisuse)
+      assert.throws(
+        () =>
+          fromMode('SVC_', {
+            type: 'oauth',
+            env: { FASTMCP_CREDENTIAL_MODE: 'hosted' },
+            verify: verify as never,
+          }),
+        isMisuse,
+      )
     }
-    try { sourceOf({ keys: [short] }) } catch (error) { assertNoLeak(error, short) }
+    try {
+      sourceOf({ keys: [short] })
+    } catch (error) {
+      assertNoLeak(error, short)
+    }
     assert.equal(typeof sourceOf({ keys: [`${short}!`] }), 'function')
   })
 
@@ -160,7 +341,8 @@ describe('misuse is a TypeError', () => {
     await assert.rejects(signHeaders(headers, new Uint8Array(31)), isMisuse)
     await assert.rejects(signHeaders(headers, undefined as never), isMisuse)
     await assert.rejects(signHeaders(headers, key, { audience: 'a\rb' }), isMisuse)
-    for (const time of [NaN, -1]) await assert.rejects(signHeaders(headers, key, { time: new Date(time) }), isMisuse)
+    for (const time of [NaN, -1])
+      await assert.rejects(signHeaders(headers, key, { time: new Date(time) }), isMisuse)
     const value = `${accessToken}é`
     await assert.rejects(signHeaders({ [TOKEN]: value }, key), (error: unknown) => {
       assert.equal(Reflect.get(error as object, 'code'), 'ERR_CREDENTIAL_INVALID')
@@ -171,7 +353,11 @@ describe('misuse is a TypeError', () => {
 })
 
 test('fromMode verifies in hosted mode', async () => {
-  const source = fromMode('SVC_', { type: 'oauth', env: { FASTMCP_CREDENTIAL_MODE: 'hosted' }, verify: { keys: [key] } })
-  assert.equal((await ask(source, headers) as CredentialError).code, 'ERR_CREDENTIAL_UNTRUSTED')
+  const source = fromMode('SVC_', {
+    type: 'oauth',
+    env: { FASTMCP_CREDENTIAL_MODE: 'hosted' },
+    verify: { keys: [key] },
+  })
+  assert.equal(((await ask(source, headers)) as CredentialError).code, 'ERR_CREDENTIAL_UNTRUSTED')
   assert((await ask(source, await signHeaders(headers, key))) instanceof OAuthCredential)
 })

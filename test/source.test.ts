@@ -6,7 +6,9 @@ import type { CredentialRequest, Environment } from 'mcp-credentials'
 import { assertRefused, fakeSecret } from './helper.ts'
 
 const onStdio: CredentialRequest = { tool: 'any', headers: undefined }
-const overHttp = (headers: Record<string, string>): CredentialRequest => ({ headers: new Headers(headers) })
+const overHttp = (headers: Record<string, string>): CredentialRequest => ({
+  headers: new Headers(headers),
+})
 // Browsers and old Workers have no process.
 const skip = process === undefined && 'there is no process.env'
 
@@ -45,7 +47,8 @@ describe('fromEnv', () => {
     const source = fromEnv('SVC_', { env, type: 'oauth' })
     const good = source(onStdio)
     env['SVC_EXPIRES_AT'] = 'soon'
-    for (const _ of [1, 2]) assertRefused(() => source(onStdio), 'ERR_CREDENTIAL_INVALID', /^SVC_EXPIRES_AT/)
+    for (const _ of [1, 2])
+      assertRefused(() => source(onStdio), 'ERR_CREDENTIAL_INVALID', /^SVC_EXPIRES_AT/)
     env['SVC_EXPIRES_AT'] = ''
     assert.notEqual(source(onStdio), good)
   })
@@ -53,7 +56,12 @@ describe('fromEnv', () => {
   test('lists the names of the environment only when something has changed or is missing', () => {
     let listings = 0
     const values: Record<string, string> = { SVC_ACCESS_TOKEN: 'a' }
-    const env = new Proxy<Environment>(values, { ownKeys(target) { listings += 1; return Reflect.ownKeys(target) } })
+    const env = new Proxy<Environment>(values, {
+      ownKeys(target) {
+        listings += 1
+        return Reflect.ownKeys(target)
+      },
+    })
     const source = fromEnv('SVC_', { env, type: 'oauth' })
     assert.equal(listings, 0)
     source(onStdio)
@@ -67,8 +75,15 @@ describe('fromEnv', () => {
   })
 
   test('does without a list of the variables where that is not allowed, as in Deno', () => {
-    for (const values of [{ SVC_ACCESS_TOKEN: 'a', SVC_CRED_TYPE: 'oauth' }, { SVC_FIELDS: '{"a":"b"}', SVC_CRED_TYPE: 'static' }]) {
-      const env = new Proxy<Environment>(values, { ownKeys() { throw new Error('NotCapable') } })
+    for (const values of [
+      { SVC_ACCESS_TOKEN: 'a', SVC_CRED_TYPE: 'oauth' },
+      { SVC_FIELDS: '{"a":"b"}', SVC_CRED_TYPE: 'static' },
+    ]) {
+      const env = new Proxy<Environment>(values, {
+        ownKeys() {
+          throw new Error('NotCapable')
+        },
+      })
       const source = fromEnv('SVC_', { env })
       assert.equal(source(onStdio), source(onStdio))
     }
@@ -76,15 +91,30 @@ describe('fromEnv', () => {
 
   test('hints at the underscore that the prefix lacks', () => {
     const source = fromEnv('SVC', { env: { SVC_ACCESS_TOKEN: 'a' } })
-    assertRefused(() => source(onStdio), 'ERR_CREDENTIAL_MISSING', /variables that start with SVC_: did you mean/)
+    assertRefused(
+      () => source(onStdio),
+      'ERR_CREDENTIAL_MISSING',
+      /variables that start with SVC_: did you mean/,
+    )
   })
 
   test('refuses a type that there is not, and a runtime without an environment', { skip }, () => {
-    assert.throws(() => fromEnv('SVC_', { type: 'apikey' as never }), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' })
+    assert.throws(() => fromEnv('SVC_', { type: 'apikey' as never }), {
+      name: 'TypeError',
+      code: 'ERR_INVALID_ARG_VALUE',
+    })
     const env = process.env
     try {
-      Object.defineProperty(process, 'env', { value: undefined, configurable: true, writable: true })
-      assert.throws(() => fromEnv('SVC_'), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: /no process\.env/ })
+      Object.defineProperty(process, 'env', {
+        value: undefined,
+        configurable: true,
+        writable: true,
+      })
+      assert.throws(() => fromEnv('SVC_'), {
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: /no process\.env/,
+      })
       assert.equal(getCredentialMode(), 'oss')
     } finally {
       Object.defineProperty(process, 'env', { value: env, configurable: true, writable: true })
@@ -99,7 +129,10 @@ function fieldOf(credential: unknown, name: string): string {
 describe('fromHeaders', () => {
   test('reads the headers of the request, of the declared type alone', () => {
     const token = fakeSecret('header')
-    const request = overHttp({ 'X-MCP-Cred-Access-Token': token, 'X-MCP-Cred-Fields': '{"apiKey":"key"}' })
+    const request = overHttp({
+      'X-MCP-Cred-Access-Token': token,
+      'X-MCP-Cred-Fields': '{"apiKey":"key"}',
+    })
     assert.equal((fromHeaders({ type: 'oauth' })(request) as OAuthCredential).accessToken, token)
     assert.equal(fieldOf(fromHeaders({ type: 'static' })(request), 'apiKey'), 'key')
   })
@@ -113,30 +146,53 @@ describe('fromHeaders', () => {
   })
 
   test('says that a call did not come over HTTP', () => {
-    for (const [type, header] of [['oauth', 'X-MCP-Cred-Access-Token'], ['static', 'X-MCP-Cred-Fields']] as const) {
+    for (const [type, header] of [
+      ['oauth', 'X-MCP-Cred-Access-Token'],
+      ['static', 'X-MCP-Cred-Fields'],
+    ] as const) {
       assert.throws(() => fromHeaders({ type })(onStdio), {
         name: 'MissingCredentialHeaderError',
         missingHeaders: [header],
-        message: new RegExp(`^This call did not come over HTTP, so it has no ${header} header\\. Connect the account`),
+        message: new RegExp(
+          `^This call did not come over HTTP, so it has no ${header} header\\. Connect the account`,
+        ),
       })
     }
   })
 
   test('wants its type declared', () => {
     for (const options of [undefined, {}, { type: 'apikey' }]) {
-      assert.throws(() => fromHeaders(options as never), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' })
-      assert.throws(() => fromMode('SVC_', options as never), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' })
+      assert.throws(() => fromHeaders(options as never), {
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_VALUE',
+      })
+      assert.throws(() => fromMode('SVC_', options as never), {
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_VALUE',
+      })
     }
   })
 })
 
 describe('the mode', () => {
   test('is oss unless FASTMCP_CREDENTIAL_MODE says hosted', () => {
-    const modeOf = (value: string | undefined) => getCredentialMode({ FASTMCP_CREDENTIAL_MODE: value })
-    assert.deepEqual([undefined, '', ' ', ' OSS\n', 'oss'].map(modeOf), ['oss', 'oss', 'oss', 'oss', 'oss'])
+    const modeOf = (value: string | undefined) =>
+      getCredentialMode({ FASTMCP_CREDENTIAL_MODE: value })
+    assert.deepEqual([undefined, '', ' ', ' OSS\n', 'oss'].map(modeOf), [
+      'oss',
+      'oss',
+      'oss',
+      'oss',
+      'oss',
+    ])
     assert.deepEqual(['hosted', ' Hosted '].map(modeOf), ['hosted', 'hosted'])
     const value = fakeSecret('mode')
-    assertRefused(() => modeOf(value), 'ERR_CREDENTIAL_INVALID', /^FASTMCP_CREDENTIAL_MODE must be oss or hosted\.$/, value)
+    assertRefused(
+      () => modeOf(value),
+      'ERR_CREDENTIAL_INVALID',
+      /^FASTMCP_CREDENTIAL_MODE must be oss or hosted\.$/,
+      value,
+    )
   })
 
   test('picks the source once', () => {
@@ -148,6 +204,8 @@ describe('the mode', () => {
     assert.equal((local(request) as OAuthCredential).accessToken, 'from-env')
     assert.equal((hosted(request) as OAuthCredential).accessToken, 'from-header')
     env['FASTMCP_CREDENTIAL_MODE'] = 'cloud'
-    assert.throws(() => fromMode('SVC_', { type: 'oauth', env }), { code: 'ERR_CREDENTIAL_INVALID' })
+    assert.throws(() => fromMode('SVC_', { type: 'oauth', env }), {
+      code: 'ERR_CREDENTIAL_INVALID',
+    })
   })
 })

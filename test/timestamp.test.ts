@@ -8,7 +8,8 @@ import { assertRefused } from './helper.ts'
 if (process) process.env['TZ'] = 'America/New_York'
 const offset = new Date(2026, 4, 4).getTimezoneOffset()
 
-const parse = (time: string) => parseEnv('', { ACCESS_TOKEN: 'token', EXPIRES_AT: time }, 'oauth').expiresAt?.toISOString()
+const parse = (time: string) =>
+  parseEnv('', { ACCESS_TOKEN: 'token', EXPIRES_AT: time }, 'oauth').expiresAt?.toISOString()
 
 const accepted: [text: string, instant: string][] = [
   ['2026-05-04T12:00:00Z', '2026-05-04T12:00:00.000Z'],
@@ -35,20 +36,62 @@ for (const [text, instant] of accepted) {
 }
 
 const refused = [
-  '0', '12', '1777896000', '1777896000000', 'soon', ' ', 'null', '2026', '2026-05', '20260504', '2026-5-4', '2026-W19-1',
-  '2026-02-30', '2026-02-30T00:00:00Z', '2025-02-29', '1900-02-29', '2026-04-31', '2026-00-10', '2026-13-01', '2026-01-00',
-  '2026-05-04T24:00:00Z', '2026-05-04T12:60:00Z', '2026-05-04T12:00:60Z', '2026-05-04T12', '2026-05-04T12Z',
-  '2026-05-04T12:00:00.Z', '2026-05-04T12:00:00,5Z', '2026-05-04T12:00:00+24:00', '2026-05-04T12:00:00+05:60',
-  '2026-05-04T12:00:00+5', '2026-05-04T12:00:00 Z', '2026-05-04T12:00:00Z\n', '2026-05-04T12:00:00Z ', '\u0660026-05-04',
-  '2026-05-04X12:00:00Z', '2026-05-04Z', '+02026-05-04', '-2026-05-04', '2026-05-04T12:00:00+05:30:15', "' OR '1'='1",
+  '0',
+  '12',
+  '1777896000',
+  '1777896000000',
+  'soon',
+  ' ',
+  'null',
+  '2026',
+  '2026-05',
+  '20260504',
+  '2026-5-4',
+  '2026-W19-1',
+  '2026-02-30',
+  '2026-02-30T00:00:00Z',
+  '2025-02-29',
+  '1900-02-29',
+  '2026-04-31',
+  '2026-00-10',
+  '2026-13-01',
+  '2026-01-00',
+  '2026-05-04T24:00:00Z',
+  '2026-05-04T12:60:00Z',
+  '2026-05-04T12:00:60Z',
+  '2026-05-04T12',
+  '2026-05-04T12Z',
+  '2026-05-04T12:00:00.Z',
+  '2026-05-04T12:00:00,5Z',
+  '2026-05-04T12:00:00+24:00',
+  '2026-05-04T12:00:00+05:60',
+  '2026-05-04T12:00:00+5',
+  '2026-05-04T12:00:00 Z',
+  '2026-05-04T12:00:00Z\n',
+  '2026-05-04T12:00:00Z ',
+  '\u0660026-05-04',
+  '2026-05-04X12:00:00Z',
+  '2026-05-04Z',
+  '+02026-05-04',
+  '-2026-05-04',
+  '2026-05-04T12:00:00+05:30:15',
+  "' OR '1'='1",
 ]
 
 for (const text of refused) {
   test(`${JSON.stringify(text)} is no time`, () => {
-    assertRefused(() => parse(text), 'ERR_CREDENTIAL_INVALID', /^EXPIRES_AT must be a time as in RFC 3339/)
+    assertRefused(
+      () => parse(text),
+      'ERR_CREDENTIAL_INVALID',
+      /^EXPIRES_AT must be a time as in RFC 3339/,
+    )
   })
 }
 
-test('and all this holds in a time zone that is not UTC', { skip: offset === 0 && 'the time zone cannot be set' }, () => {
-  assert.equal(offset, 240)
-})
+test(
+  'and all this holds in a time zone that is not UTC',
+  { skip: offset === 0 && 'the time zone cannot be set' },
+  () => {
+    assert.equal(offset, 240)
+  },
+)

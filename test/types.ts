@@ -1,7 +1,18 @@
 // Compiled, not run: what must compile, and, below each @ts-expect-error, what must not.
 import {
-  createRefresher, formatHeaders, fromEnv, fromHeaders, fromMode, getCredentials, OAuthCredential, parseEnv, parseHeaders,
-  runWithCredentials, StaticCredential, stripCredentialHeaders, tryGetCredentials,
+  createRefresher,
+  formatHeaders,
+  fromEnv,
+  fromHeaders,
+  fromMode,
+  getCredentials,
+  OAuthCredential,
+  parseEnv,
+  parseHeaders,
+  runWithCredentials,
+  StaticCredential,
+  stripCredentialHeaders,
+  tryGetCredentials,
 } from 'mcp-credentials'
 import type { CredentialRequest, CredentialSource, ResolvedCredential } from 'mcp-credentials'
 
@@ -33,7 +44,10 @@ same<typeof either, ResolvedCredential>(true)
 same<typeof chosen, ResolvedCredential>(true)
 same<typeof perhaps, OAuthCredential | undefined>(true)
 same<string, ReturnType<typeof fixed.field>>(true)
-const [fromVariables, fromHeader] = [parseEnv('A_', {}, 'static'), parseHeaders(new Headers(), 'oauth')]
+const [fromVariables, fromHeader] = [
+  parseEnv('A_', {}, 'static'),
+  parseHeaders(new Headers(), 'oauth'),
+]
 same<typeof fromVariables, StaticCredential>(true)
 same<typeof fromHeader, OAuthCredential>(true)
 
@@ -48,13 +62,25 @@ parseHeaders(new Headers())
 parseHeaders({ 'x-mcp-cred-fields': '{}', other: ['a', 'b'], absent: undefined })
 parseHeaders(new Map<string, string>())
 same<ReturnType<typeof stripHeaders>, Headers>(true)
-function stripHeaders() { return stripCredentialHeaders(new Headers()) }
-const record: Record<string, string | string[] | undefined> = stripCredentialHeaders({ a: 'b', c: ['d'], e: undefined } as Record<string, string | string[] | undefined>)
-void fetch('http://127.0.0.1', { headers: { ...stripCredentialHeaders({ a: 'b' }), ...formatHeaders(credential) } })
+function stripHeaders() {
+  return stripCredentialHeaders(new Headers())
+}
+const record: Record<string, string | string[] | undefined> = stripCredentialHeaders({
+  a: 'b',
+  c: ['d'],
+  e: undefined,
+} as Record<string, string | string[] | undefined>)
+void fetch('http://127.0.0.1', {
+  headers: { ...stripCredentialHeaders({ a: 'b' }), ...formatHeaders(credential) },
+})
 
 const sources: CredentialSource[] = [
-  fromEnv('A_'), fromEnv('A_', { type: undefined, env: {} }), fromHeaders({ type: 'oauth' }), fromMode('A_', { type: 'static' }),
-  () => oauth, async () => fixed,
+  fromEnv('A_'),
+  fromEnv('A_', { type: undefined, env: {} }),
+  fromHeaders({ type: 'oauth' }),
+  fromMode('A_', { type: 'static' }),
+  () => oauth,
+  async () => fixed,
   async ({ headers, signal, tool }) => {
     const key = headers?.get('x-api-key') ?? tool ?? ''
     await fetch('http://127.0.0.1', { signal: signal ?? null })
@@ -94,7 +120,10 @@ fromHeaders({ type: 'oauth', verify: { audience: 'a' } })
 fromHeaders({ type: 'oauth', verify: async (headers) => headers.get('a') === 'b' })
 // @ts-expect-error A refresher is a function, or true.
 fromEnv('A_', { type: 'oauth', refresh: false })
-fromMode('A_', { type: 'oauth', refresh: createRefresher({ fetch, onRefresh: async ({ refreshToken }) => void refreshToken }) })
+fromMode('A_', {
+  type: 'oauth',
+  refresh: createRefresher({ fetch, onRefresh: async ({ refreshToken }) => void refreshToken }),
+})
 // @ts-expect-error It refreshes OAuth credentials.
 createRefresher()(fixed)
 // @ts-expect-error In every mode.

@@ -9,10 +9,13 @@ test('a rejection that nobody handles stays unhandled', () => {
   // In a process of its own: a test runner takes unhandled rejections for failures.
   const folder = mkdtempSync(`${tmpdir()}/mcp-credentials-`)
   const script = `${folder}/script.mjs`
-  writeFileSync(script, `
+  writeFileSync(
+    script,
+    `
     import { OAuthCredential, runWithCredentials } from '${import.meta.resolve('mcp-credentials')}'
     process.on('unhandledRejection', (reason) => console.log('unhandled:', reason))
-    runWithCredentials(new OAuthCredential({ accessToken: 'FAKE' }), () => Promise.reject('reason'))`)
+    runWithCredentials(new OAuthCredential({ accessToken: 'FAKE' }), () => Promise.reject('reason'))`,
+  )
   const { stdout } = spawnSync(process.execPath, [script], { encoding: 'utf8' })
   rmSync(folder, { recursive: true })
   assert.equal(stdout, 'unhandled: reason\n')

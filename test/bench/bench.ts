@@ -33,7 +33,11 @@ function run<T>(name: string, runtime: string, settings: Settings): T {
   console.error(`${name}, ${runtime} …`)
   const flags = { Bun: [], Deno: ['run', '-A'] }[runtime] ?? ['--expose-gc']
   const script = fileURLToPath(new URL(`${name}.js`, import.meta.url))
-  const { stdout, stderr, status } = spawnSync(RUNTIMES[runtime] ?? '', [...flags, script, JSON.stringify(settings)], { encoding: 'utf8' })
+  const { stdout, stderr, status } = spawnSync(
+    RUNTIMES[runtime] ?? '',
+    [...flags, script, JSON.stringify(settings)],
+    { encoding: 'utf8' },
+  )
   if (status !== 0) throw new Error(`${name} failed: ${stderr}`)
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
 }
@@ -41,20 +45,37 @@ function run<T>(name: string, runtime: string, settings: Settings): T {
 type Ratios = Record<string, Ratio>
 const short: Settings = isQuick ? { rounds: 3, milliseconds: 1, calls: 200 } : {}
 
-const limits = Object.fromEntries(Object.keys(RUNTIMES).map((runtime) => [runtime, run<Ratios>('limit', runtime, short)]))
+const limits = Object.fromEntries(
+  Object.keys(RUNTIMES).map((runtime) => [runtime, run<Ratios>('limit', runtime, short)]),
+)
 interface Calls {
   readonly inMemory: Ratios
   readonly http: Ratios
   readonly loads: Record<string, Record<string, Load>>
 }
 const MEASURED = ['Node.js 20', 'Node.js 24']
-const calls = Object.fromEntries(MEASURED.map((runtime) => [runtime, run<Calls>('calls', runtime, short)]))
+const calls = Object.fromEntries(
+  MEASURED.map((runtime) => [runtime, run<Calls>('calls', runtime, short)]),
+)
 const peers = run<{ functions: Ratios; frameworks: Ratios }>('peers', 'Node.js 24', short)
-const redaction = run<{ lengths: Row[]; secrets: Row[]; levels: Row[]; ratio: Ratio }>('redaction', 'Node.js 24', short)
+const redaction = run<{ lengths: Row[]; secrets: Row[]; levels: Row[]; ratio: Ratio }>(
+  'redaction',
+  'Node.js 24',
+  short,
+)
 const growth = run<Point[]>('growth', 'Node.js 24', isQuick ? { calls: 200_000 } : {})
-const weight = run<{ bundles: Record<string, Bundle>; installations: Record<string, Installation>; imports: Record<string, number> }>('weight', 'Node.js 24', short)
+const weight = run<{
+  bundles: Record<string, Bundle>
+  installations: Record<string, Installation>
+  imports: Record<string, number>
+}>('weight', 'Node.js 24', short)
 
-const number = (value: number) => (value >= 100 ? Math.round(value).toLocaleString('en') : value >= 10 ? value.toFixed(1) : value.toFixed(2))
+const number = (value: number) =>
+  value >= 100
+    ? Math.round(value).toLocaleString('en')
+    : value >= 10
+      ? value.toFixed(1)
+      : value.toFixed(2)
 const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
   [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
 
@@ -75,18 +96,52 @@ const BUDGETS: Record<string, readonly [older: number, newer: number]> = {
 }
 
 const names = Object.keys(limits['Node.js 20'] ?? {})
-const limitRows = names.map((name) => [name, BUDGETS[name]?.join(', ') ?? '', ...Object.keys(RUNTIMES).map((runtime, index) => show(limits[runtime]?.[name], BUDGETS[name]?.[Math.floor(index / 2)]))])
+const limitRows = names.map((name) => [
+  name,
+  BUDGETS[name]?.join(', ') ?? '',
+  ...Object.keys(RUNTIMES).map((runtime, index) =>
+    show(limits[runtime]?.[name], BUDGETS[name]?.[Math.floor(index / 2)]),
+  ),
+])
 
-const callRows = (kind: 'inMemory' | 'http') => Object.keys(calls['Node.js 20']?.[kind] ?? {}).map((name) => {
-  const cells = MEASURED.map((runtime) => calls[runtime]?.[kind][name])
-  return [name, ...cells.flatMap((cell) => [show(cell), cell ? `${number(cell.base / 1000)} µs, + ${number((cell.nanoseconds - cell.base) / 1000)}` : ''])]
-})
+const callRows = (kind: 'inMemory' | 'http') =>
+  Object.keys(calls['Node.js 20']?.[kind] ?? {}).map((name) => {
+    const cells = MEASURED.map((runtime) => calls[runtime]?.[kind][name])
+    return [
+      name,
+      ...cells.flatMap((cell) => [
+        show(cell),
+        cell
+          ? `${number(cell.base / 1000)} µs, + ${number((cell.nanoseconds - cell.base) / 1000)}`
+          : '',
+      ]),
+    ]
+  })
 
-const loadRows = MEASURED.flatMap((runtime) => Object.entries(calls[runtime]?.loads ?? {}).flatMap(([sdk, variants]) =>
-  Object.entries(variants).map(([variant, { requestsPerSecond, cpu }]) => [runtime, sdk, variant, number(requestsPerSecond), `${number(cpu)} µs`])))
+const loadRows = MEASURED.flatMap((runtime) =>
+  Object.entries(calls[runtime]?.loads ?? {}).flatMap(([sdk, variants]) =>
+    Object.entries(variants).map(([variant, { requestsPerSecond, cpu }]) => [
+      runtime,
+      sdk,
+      variant,
+      number(requestsPerSecond),
+      `${number(cpu)} µs`,
+    ]),
+  ),
+)
 
-const ratioRows = (ratios: Ratios) => Object.entries(ratios).map(([name, result]) => [name, show(result), `${number(result.nanoseconds - result.base)} ns`])
-const redactionRows = (rows: readonly Row[]) => rows.map(({ name, milliseconds, each }) => [name, `${number(milliseconds)} ms`, `${number(each)} ns`])
+const ratioRows = (ratios: Ratios) =>
+  Object.entries(ratios).map(([name, result]) => [
+    name,
+    show(result),
+    `${number(result.nanoseconds - result.base)} ns`,
+  ])
+const redactionRows = (rows: readonly Row[]) =>
+  rows.map(({ name, milliseconds, each }) => [
+    name,
+    `${number(milliseconds)} ms`,
+    `${number(each)} ns`,
+  ])
 
 const sections = [
   `# Results
@@ -141,29 +196,66 @@ ${table(['objects and arrays around a secret', 'take', 'a level'], redactionRows
 
 Calls in memory on SDK v2 and Node.js 24, each with a credential of its own, results of 2 KB with redaction:
 
-${table(['calls', 'heap after a collection', 'a call'], growth.map(({ calls: count, heap, call }) => [count.toLocaleString('en'), `${heap.toFixed(1)} MB`, `${number(call)} µs`]))}`,
+${table(
+  ['calls', 'heap after a collection', 'a call'],
+  growth.map(({ calls: count, heap, call }) => [
+    count.toLocaleString('en'),
+    `${heap.toFixed(1)} MB`,
+    `${number(call)} µs`,
+  ]),
+)}`,
   `## Weight
 
-${table(['bundled with esbuild', 'minified', 'gzipped', 'without its texts'], Object.entries(weight.bundles).map(([name, { minified, gzipped, withoutTexts }]) => [name, ...[minified, gzipped, withoutTexts].map((bytes) => `${(bytes / 1000).toFixed(1)} KB`)]))}
+${table(
+  ['bundled with esbuild', 'minified', 'gzipped', 'without its texts'],
+  Object.entries(weight.bundles).map(([name, { minified, gzipped, withoutTexts }]) => [
+    name,
+    ...[minified, gzipped, withoutTexts].map((bytes) => `${(bytes / 1000).toFixed(1)} KB`),
+  ]),
+)}
 
-${table(['installed', 'packages', 'size'], Object.entries(weight.installations).map(([name, { packages, kilobytes }]) => [name, `${packages}`, `${number(kilobytes)} KB`]))}
+${table(
+  ['installed', 'packages', 'size'],
+  Object.entries(weight.installations).map(([name, { packages, kilobytes }]) => [
+    name,
+    `${packages}`,
+    `${number(kilobytes)} KB`,
+  ]),
+)}
 
-${table(['imported on Node.js 24', 'adds to an empty script'], Object.entries(weight.imports).map(([name, milliseconds]) => [name, `${milliseconds.toFixed(1)} ms`]))}`,
+${table(
+  ['imported on Node.js 24', 'adds to an empty script'],
+  Object.entries(weight.imports).map(([name, milliseconds]) => [
+    name,
+    `${milliseconds.toFixed(1)} ms`,
+  ]),
+)}`,
 ]
 
 const notes = fileURLToPath(new URL('../NOTES.md', import.meta.url))
 const text = `${[...sections, readFileSync(notes, 'utf8').trim()].join('\n\n')}\n`
 console.log(text)
 
-const bars = (runtime: string, index: 0 | 1): Bar[] => Object.entries(BUDGETS).map(([name, budgets]) => ({ name: `${name}, ${runtime}`, ratio: limits[runtime]?.[name]?.ratio ?? NaN, budget: budgets[index] }))
-const call = (runtime: string, kind: 'inMemory' | 'http', name: string, budget: number): Bar =>
-  ({ name: `${name.replace(/, 2,000 bytes, redaction/, '')}, ${runtime}`, ratio: calls[runtime]?.[kind][name]?.ratio ?? NaN, budget })
+const bars = (runtime: string, index: 0 | 1): Bar[] =>
+  Object.entries(BUDGETS).map(([name, budgets]) => ({
+    name: `${name}, ${runtime}`,
+    ratio: limits[runtime]?.[name]?.ratio ?? NaN,
+    budget: budgets[index],
+  }))
+const call = (runtime: string, kind: 'inMemory' | 'http', name: string, budget: number): Bar => ({
+  name: `${name.replace(/, 2,000 bytes, redaction/, '')}, ${runtime}`,
+  ratio: calls[runtime]?.[kind][name]?.ratio ?? NaN,
+  budget,
+})
 const inMemory = 'v2, in memory, 2,000 bytes, redaction'
 const overHttp = 'v2, Streamable HTTP, 2,000 bytes, redaction'
 const chart = chartOf('What it costs: ratios to the same work without this package', [
-  ...bars('Node.js 20', 0), ...bars('Node.js 24', 1),
-  call('Node.js 20', 'inMemory', inMemory, 1.3), call('Node.js 24', 'inMemory', inMemory, 1.5),
-  call('Node.js 20', 'http', overHttp, 1.05), call('Node.js 24', 'http', overHttp, 1.05),
+  ...bars('Node.js 20', 0),
+  ...bars('Node.js 24', 1),
+  call('Node.js 20', 'inMemory', inMemory, 1.3),
+  call('Node.js 24', 'inMemory', inMemory, 1.5),
+  call('Node.js 20', 'http', overHttp, 1.05),
+  call('Node.js 24', 'http', overHttp, 1.05),
 ])
 if (!isQuick) {
   writeFileSync(fileURLToPath(new URL('../RESULTS.md', import.meta.url)), text)

@@ -14,15 +14,27 @@ const ADAPTED: readonly Variant[] = ['adapter', 'redaction']
 
 const options: Options & { readonly calls?: number } = JSON.parse(process.argv[2] ?? '{}')
 
-const workOf = ({ call }: Caller): Work => async (times) => { for (let turn = 0; turn < times; turn++) await call() }
+const workOf =
+  ({ call }: Caller): Work =>
+  async (times) => {
+    for (let turn = 0; turn < times; turn++) await call()
+  }
 
-async function ratios(connect: (bytes: number, variant: Variant) => Promise<Caller>, label: string, given: Options): Promise<Record<string, Ratio>> {
+async function ratios(
+  connect: (bytes: number, variant: Variant) => Promise<Caller>,
+  label: string,
+  given: Options,
+): Promise<Record<string, Ratio>> {
   const results: Record<string, Ratio> = {}
   for (const bytes of SIZES) {
     const raw = await connect(bytes, 'raw')
     for (const variant of ADAPTED) {
       const adapted = await connect(bytes, variant)
-      results[`${label}, ${bytes.toLocaleString('en')} bytes, ${variant}`] = await measure(workOf(adapted), workOf(raw), given)
+      results[`${label}, ${bytes.toLocaleString('en')} bytes, ${variant}`] = await measure(
+        workOf(adapted),
+        workOf(raw),
+        given,
+      )
       await adapted.close()
     }
     await raw.close()
@@ -34,8 +46,12 @@ async function overHttp(sdk: Sdk): Promise<Record<string, Ratio>> {
   const server = createServer(createListener(sdk)).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const connect = (bytes: number, variant: Variant) => connectOverHttp(sdk, new URL(`http://127.0.0.1:${port}/${variant}/${bytes}`))
-  const results = await ratios(connect, `${sdk}, Streamable HTTP`, { ...options, milliseconds: (options.milliseconds ?? 10) * 5 })
+  const connect = (bytes: number, variant: Variant) =>
+    connectOverHttp(sdk, new URL(`http://127.0.0.1:${port}/${variant}/${bytes}`))
+  const results = await ratios(connect, `${sdk}, Streamable HTTP`, {
+    ...options,
+    milliseconds: (options.milliseconds ?? 10) * 5,
+  })
   server.closeAllConnections()
   server.close()
   return results
@@ -56,21 +72,40 @@ async function load(sdk: Sdk, calls: number): Promise<Record<string, Load>> {
     const [usage] = (await once(child, 'message')) as [NodeJS.CpuUsage]
     return usage.user + usage.system
   }
-  const connectAll = (variant: Variant) => Promise.all(Array.from({ length: 100 }, () => connectOverHttp(sdk, new URL(`http://127.0.0.1:${port}/${variant}/2000`))))
+  const connectAll = (variant: Variant) =>
+    Promise.all(
+      Array.from({ length: 100 }, () =>
+        connectOverHttp(sdk, new URL(`http://127.0.0.1:${port}/${variant}/2000`)),
+      ),
+    )
   const clients = new Map<Variant, Caller[]>()
   for (const variant of VARIANTS) clients.set(variant, await connectAll(variant))
   const run = async (variant: Variant): Promise<Load> => {
     const [start, used] = [performance.now(), await cpu()]
-    await Promise.all((clients.get(variant) ?? []).map(async ({ call }) => { for (let turn = 0; turn < calls / 100; turn++) await call() }))
-    return { requestsPerSecond: calls / ((performance.now() - start) / 1000), cpu: ((await cpu()) - used) / calls }
+    await Promise.all(
+      (clients.get(variant) ?? []).map(async ({ call }) => {
+        for (let turn = 0; turn < calls / 100; turn++) await call()
+      }),
+    )
+    return {
+      requestsPerSecond: calls / ((performance.now() - start) / 1000),
+      cpu: ((await cpu()) - used) / calls,
+    }
   }
   const samples: Record<Variant, Load[]> = { raw: [], adapter: [], redaction: [] }
-  for (let round = 0; round < 6; round++) for (const variant of VARIANTS) samples[variant].push(await run(variant))
+  for (let round = 0; round < 6; round++)
+    for (const variant of VARIANTS) samples[variant].push(await run(variant))
   child.disconnect()
   const results = VARIANTS.map((variant): [string, Load] => {
     // The first round is for the compiler.
     const measured = samples[variant].slice(1)
-    return [variant, { requestsPerSecond: median(measured.map((sample) => sample.requestsPerSecond)), cpu: median(measured.map((sample) => sample.cpu)) }]
+    return [
+      variant,
+      {
+        requestsPerSecond: median(measured.map((sample) => sample.requestsPerSecond)),
+        cpu: median(measured.map((sample) => sample.cpu)),
+      },
+    ]
   })
   return Object.fromEntries(results)
 }
@@ -79,7 +114,14 @@ const inMemory: Record<string, Ratio> = {}
 const http: Record<string, Ratio> = {}
 const loads: Record<string, Record<string, Load>> = {}
 for (const sdk of SDKS) {
-  Object.assign(inMemory, await ratios((bytes, variant) => connectInMemory(sdk, bytes, variant), `${sdk}, in memory`, options))
+  Object.assign(
+    inMemory,
+    await ratios(
+      (bytes, variant) => connectInMemory(sdk, bytes, variant),
+      `${sdk}, in memory`,
+      options,
+    ),
+  )
   Object.assign(http, await overHttp(sdk))
   loads[sdk] = await load(sdk, options.calls ?? 3000)
 }

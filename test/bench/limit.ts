@@ -1,7 +1,14 @@
 // The core against the least that any code can do, in whatever runtime runs this. Prints a line of JSON.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setImmediate } from 'node:timers/promises'
-import { fromEnv, getCredentials, OAuthCredential, parseEnv, parseHeaders, runWithCredentials } from 'mcp-credentials'
+import {
+  fromEnv,
+  getCredentials,
+  OAuthCredential,
+  parseEnv,
+  parseHeaders,
+  runWithCredentials,
+} from 'mcp-credentials'
 import { measure } from './measure.ts'
 import type { Options, Ratio, Work } from './measure.ts'
 
@@ -10,8 +17,16 @@ const storage = new AsyncLocalStorage<unknown>()
 let sink: unknown
 export const lastResult = (): unknown => sink
 
-const repeat = (fn: () => unknown): Work => (times) => { for (let turn = 0; turn < times; turn++) sink = fn() }
-const repeatAsync = (fn: () => Promise<unknown>): Work => async (times) => { for (let turn = 0; turn < times; turn++) sink = await fn() }
+const repeat =
+  (fn: () => unknown): Work =>
+  (times) => {
+    for (let turn = 0; turn < times; turn++) sink = fn()
+  }
+const repeatAsync =
+  (fn: () => Promise<unknown>): Work =>
+  async (times) => {
+    for (let turn = 0; turn < times; turn++) sink = await fn()
+  }
 
 const values = {
   'x-mcp-cred-access-token': `ya29.FAKE${'a'.repeat(180)}`,
@@ -20,8 +35,14 @@ const values = {
   'x-mcp-cred-expires-at': '2026-05-04T12:00:00Z',
 }
 const record: Record<string, string | undefined> = {
-  host: 'localhost', 'user-agent': 'bench', 'content-type': 'application/json', accept: 'application/json, text/event-stream',
-  'content-length': '123', connection: 'keep-alive', 'mcp-session-id': 'abc', ...values,
+  host: 'localhost',
+  'user-agent': 'bench',
+  'content-type': 'application/json',
+  accept: 'application/json, text/event-stream',
+  'content-length': '123',
+  connection: 'keep-alive',
+  'mcp-session-id': 'abc',
+  ...values,
 }
 const web = new Headers(record as Record<string, string>)
 
@@ -38,8 +59,21 @@ function leastOf(read: (name: string) => string | null | undefined): object {
 
 // As many variables as a process has, those of the credential among them.
 for (let index = 0; index < 80; index++) process.env[`OTHER_VARIABLE_${index}`] = 'value'
-Object.assign(process.env, { SVC_ACCESS_TOKEN: 'FAKE', SVC_SCOPES: 'a b', SVC_EXPIRES_AT: '2026-05-04T12:00:00Z' })
-const NAMES = ['CRED_TYPE', 'ACCESS_TOKEN', 'REFRESH_TOKEN', 'CLIENT_ID', 'CLIENT_SECRET', 'TOKEN_URI', 'SCOPES', 'EXPIRES_AT'].map((name) => `SVC_${name}`)
+Object.assign(process.env, {
+  SVC_ACCESS_TOKEN: 'FAKE',
+  SVC_SCOPES: 'a b',
+  SVC_EXPIRES_AT: '2026-05-04T12:00:00Z',
+})
+const NAMES = [
+  'CRED_TYPE',
+  'ACCESS_TOKEN',
+  'REFRESH_TOKEN',
+  'CLIENT_ID',
+  'CLIENT_SECRET',
+  'TOKEN_URI',
+  'SCOPES',
+  'EXPIRES_AT',
+].map((name) => `SVC_${name}`)
 const variables = { ...process.env }
 const source = fromEnv('SVC_', { type: 'oauth' })
 const request = { headers: undefined }
@@ -49,21 +83,54 @@ async function awaits(count: number): Promise<number> {
   return count
 }
 
-const inBoth = (work: Work): Work => (times) => storage.run(credential, () => runWithCredentials(credential, () => work(times)))
+const inBoth =
+  (work: Work): Work =>
+  (times) =>
+    storage.run(credential, () => runWithCredentials(credential, () => work(times)))
 
 const CASES: readonly [name: string, work: Work, base: Work][] = [
-  ['runWithCredentials, sync', repeat(() => runWithCredentials(credential, () => 1)), repeat(() => storage.run(credential, () => 1))],
+  [
+    'runWithCredentials, sync',
+    repeat(() => runWithCredentials(credential, () => 1)),
+    repeat(() => storage.run(credential, () => 1)),
+  ],
   ...[1, 5].map((count): [string, Work, Work] => [
     `runWithCredentials, ${count} await${count > 1 ? 's' : ''}`,
     repeatAsync(() => runWithCredentials(credential, () => awaits(count))),
     repeatAsync(() => storage.run(credential, () => awaits(count))),
   ]),
-  ['runWithCredentials, a turn of I/O', repeatAsync(() => runWithCredentials(credential, () => setImmediate())), repeatAsync(() => storage.run(credential, () => setImmediate()))],
-  ['getCredentials', inBoth(repeat(() => getCredentials())), inBoth(repeat(() => storage.getStore()))],
-  ['parseHeaders, Web Headers', repeat(() => parseHeaders(web, 'oauth')), repeat(() => leastOf((name) => web.get(name)))],
-  ['parseHeaders, a record', repeat(() => parseHeaders(record, 'oauth')), repeat(() => leastOf((name) => record[name]))],
-  ['parseEnv', repeat(() => parseEnv('SVC_', variables, 'oauth')), repeat(() => NAMES.map((name) => variables[name]))],
-  ['fromEnv, unchanged', repeat(() => source(request)), repeat(() => { for (const name of NAMES) sink = process.env[name] })],
+  [
+    'runWithCredentials, a turn of I/O',
+    repeatAsync(() => runWithCredentials(credential, () => setImmediate())),
+    repeatAsync(() => storage.run(credential, () => setImmediate())),
+  ],
+  [
+    'getCredentials',
+    inBoth(repeat(() => getCredentials())),
+    inBoth(repeat(() => storage.getStore())),
+  ],
+  [
+    'parseHeaders, Web Headers',
+    repeat(() => parseHeaders(web, 'oauth')),
+    repeat(() => leastOf((name) => web.get(name))),
+  ],
+  [
+    'parseHeaders, a record',
+    repeat(() => parseHeaders(record, 'oauth')),
+    repeat(() => leastOf((name) => record[name])),
+  ],
+  [
+    'parseEnv',
+    repeat(() => parseEnv('SVC_', variables, 'oauth')),
+    repeat(() => NAMES.map((name) => variables[name])),
+  ],
+  [
+    'fromEnv, unchanged',
+    repeat(() => source(request)),
+    repeat(() => {
+      for (const name of NAMES) sink = process.env[name]
+    }),
+  ],
 ]
 
 const options: Options = JSON.parse(process.argv[2] ?? '{}')

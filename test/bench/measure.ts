@@ -17,8 +17,13 @@ export interface Ratio {
 
 export const isVoid = ({ control }: Ratio): boolean => control < 0.95 || control > 1.05
 
-const quantile = (sorted: readonly number[], share: number): number => sorted[Math.floor((sorted.length - 1) * share)] ?? NaN
-export const median = (values: readonly number[]): number => quantile([...values].sort((a, b) => a - b), 0.5)
+const quantile = (sorted: readonly number[], share: number): number =>
+  sorted[Math.floor((sorted.length - 1) * share)] ?? NaN
+export const median = (values: readonly number[]): number =>
+  quantile(
+    [...values].sort((a, b) => a - b),
+    0.5,
+  )
 
 async function timeOf(work: Work, times: number): Promise<number> {
   const start = performance.now()
@@ -28,7 +33,8 @@ async function timeOf(work: Work, times: number): Promise<number> {
 
 /** How often the base is to be done for a round to take so long. */
 async function calibrate(base: Work, milliseconds: number): Promise<number> {
-  for (let times = 1; ; times *= 2) if ((await timeOf(base, times)) >= milliseconds / 2) return times
+  for (let times = 1; ; times *= 2)
+    if ((await timeOf(base, times)) >= milliseconds / 2) return times
 }
 
 export interface Options {
@@ -37,7 +43,11 @@ export interface Options {
   readonly milliseconds?: number
 }
 
-async function measureOnce(work: Work, base: Work, { rounds = 31, milliseconds = 10 }: Options): Promise<Ratio> {
+async function measureOnce(
+  work: Work,
+  base: Work,
+  { rounds = 31, milliseconds = 10 }: Options,
+): Promise<Ratio> {
   const times = await calibrate(base, milliseconds)
   await timeOf(work, times)
   const order = [work, base, base]
@@ -53,17 +63,25 @@ async function measureOnce(work: Work, base: Work, { rounds = 31, milliseconds =
   }
   const of = (read: (sample: number[]) => number) => samples.map(read).sort((a, b) => a - b)
   const ratios = of(([a = 0, b = 0]) => a / b)
-  const nanoseconds = (index: number) => (median(samples.map((sample) => sample[index] ?? NaN)) / times) * 1e6
+  const nanoseconds = (index: number) =>
+    (median(samples.map((sample) => sample[index] ?? NaN)) / times) * 1e6
   return {
-    ratio: quantile(ratios, 0.5), low: quantile(ratios, 0.25), high: quantile(ratios, 0.75),
-    control: quantile(of(([, b = 0, c = 0]) => c / b), 0.5),
-    nanoseconds: nanoseconds(0), base: nanoseconds(1),
+    ratio: quantile(ratios, 0.5),
+    low: quantile(ratios, 0.25),
+    high: quantile(ratios, 0.75),
+    control: quantile(
+      of(([, b = 0, c = 0]) => c / b),
+      0.5,
+    ),
+    nanoseconds: nanoseconds(0),
+    base: nanoseconds(1),
   }
 }
 
 /** Again while the control is off, at most five times in all. */
 export async function measure(work: Work, base: Work, options: Options = {}): Promise<Ratio> {
   let result = await measureOnce(work, base, options)
-  for (let attempt = 1; attempt < 5 && isVoid(result); attempt++) result = await measureOnce(work, base, options)
+  for (let attempt = 1; attempt < 5 && isVoid(result); attempt++)
+    result = await measureOnce(work, base, options)
   return result
 }

@@ -23,11 +23,19 @@ const credential = new OAuthCredential({ accessToken: 'FAKE' })
 const headers: Readonly<Record<string, string>> = { 'x-mcp-cred-access-token': 'FAKE' }
 
 /** Ten frames, each of which awaits the next. */
-async function down<A extends unknown[]>(frames: number, read: (...args: A) => unknown, ...args: A): Promise<unknown> {
+async function down<A extends unknown[]>(
+  frames: number,
+  read: (...args: A) => unknown,
+  ...args: A
+): Promise<unknown> {
   return frames === 0 ? read(...args) : await down(frames - 1, read, ...args)
 }
 
-const work = (handle: () => Promise<unknown>): Work => async (times) => { for (let turn = 0; turn < times; turn++) await handle() }
+const work =
+  (handle: () => Promise<unknown>): Work =>
+  async (times) => {
+    for (let turn = 0; turn < times; turn++) await handle()
+  }
 
 // The header is handed from frame to frame, as extra.requestInfo.headers is by those who do it by hand.
 const byHand = work(() => down(10, (given) => given['x-mcp-cred-access-token'], headers))
@@ -36,18 +44,39 @@ const storage = new AsyncLocalStorage<Map<string, unknown>>()
 const cls = ClsServiceManager.getClsService()
 
 const functions: [name: string, work: Work][] = [
-  ['AsyncLocalStorage alone', work(() => storage.run(new Map([['credential', credential]]), () => down(10, () => storage.getStore()?.get('credential'))))],
-  ['mcp-credentials', work(() => runWithCredentials(credential, () => down(10, () => getCredentials())))],
-  ['express-http-context', work(() => new Promise((resolve) => {
-    httpContext.middleware({} as never, {} as never, () => {
-      httpContext.set('credential', credential)
-      resolve(down(10, () => httpContext.get('credential')))
-    })
-  }))],
-  ['nestjs-cls', work(() => cls.run(() => {
-    cls.set('credential', credential)
-    return down(10, () => cls.get('credential'))
-  }))],
+  [
+    'AsyncLocalStorage alone',
+    work(() =>
+      storage.run(new Map([['credential', credential]]), () =>
+        down(10, () => storage.getStore()?.get('credential')),
+      ),
+    ),
+  ],
+  [
+    'mcp-credentials',
+    work(() => runWithCredentials(credential, () => down(10, () => getCredentials()))),
+  ],
+  [
+    'express-http-context',
+    work(
+      () =>
+        new Promise((resolve) => {
+          httpContext.middleware({} as never, {} as never, () => {
+            httpContext.set('credential', credential)
+            resolve(down(10, () => httpContext.get('credential')))
+          })
+        }),
+    ),
+  ],
+  [
+    'nestjs-cls',
+    work(() =>
+      cls.run(() => {
+        cls.set('credential', credential)
+        return down(10, () => cls.get('credential'))
+      }),
+    ),
+  ],
 ]
 
 /** Of an application that has it, to the same application without. */
@@ -56,7 +85,10 @@ async function createFastify(use: 'nothing' | 'peer' | 'own'): Promise<Work> {
   if (use === 'peer') await app.register(fastifyRequestContext)
   app.get('/', async () => {
     if (use === 'nothing') return down(10, () => 'FAKE')
-    if (use === 'own') return runWithCredentials(credential, () => down(10, () => getCredentials('oauth').accessToken))
+    if (use === 'own')
+      return runWithCredentials(credential, () =>
+        down(10, () => getCredentials('oauth').accessToken),
+      )
     requestContext.set('credential', credential)
     return down(10, () => requestContext.get('credential')?.accessToken)
   })
@@ -68,27 +100,44 @@ function createHono(use: 'nothing' | 'peer' | 'own'): Work {
   const app = new Hono<{ Variables: { credential: OAuthCredential } }>()
   if (use === 'peer') {
     app.use(contextStorage())
-    app.use(async (context, next) => { context.set('credential', credential); await next() })
+    app.use(async (context, next) => {
+      context.set('credential', credential)
+      await next()
+    })
   }
   app.get('/', async (context) => {
     const read = () => {
       if (use === 'nothing') return 'FAKE'
-      return use === 'own' ? getCredentials('oauth').accessToken : getContext<{ Variables: { credential: OAuthCredential } }>().var.credential.accessToken
+      return use === 'own'
+        ? getCredentials('oauth').accessToken
+        : getContext<{ Variables: { credential: OAuthCredential } }>().var.credential.accessToken
     }
     return context.text(String(await down(10, read)))
   })
-  const handle = use === 'own' ? withCredentials((request: Request) => app.fetch(request), () => credential) : app.fetch
+  const handle =
+    use === 'own'
+      ? withCredentials(
+          (request: Request) => app.fetch(request),
+          () => credential,
+        )
+      : app.fetch
   return work(async () => (await handle(new Request('http://bench.example/'))).text())
 }
 
 const results: Record<string, Record<string, Ratio>> = { functions: {}, frameworks: {} }
-for (const [name, given] of functions) Object.assign(results['functions'] ?? {}, { [name]: await measure(given, byHand, options) })
+for (const [name, given] of functions)
+  Object.assign(results['functions'] ?? {}, { [name]: await measure(given, byHand, options) })
 const frameworks: [name: string, work: Work, base: Work][] = [
-  ['@fastify/request-context, in Fastify', await createFastify('peer'), await createFastify('nothing')],
+  [
+    '@fastify/request-context, in Fastify',
+    await createFastify('peer'),
+    await createFastify('nothing'),
+  ],
   ['mcp-credentials, in Fastify', await createFastify('own'), await createFastify('nothing')],
   ['contextStorage, in Hono', createHono('peer'), createHono('nothing')],
   ['mcp-credentials/fetch, in Hono', createHono('own'), createHono('nothing')],
 ]
-for (const [name, given, base] of frameworks) Object.assign(results['frameworks'] ?? {}, { [name]: await measure(given, base, options) })
+for (const [name, given, base] of frameworks)
+  Object.assign(results['frameworks'] ?? {}, { [name]: await measure(given, base, options) })
 console.log(JSON.stringify(results))
 process.exit()

@@ -8,19 +8,28 @@ const ROUNDS = options.rounds ?? 15
 
 function millisecondsOf(run: () => unknown): number {
   run()
-  return median(Array.from({ length: ROUNDS }, () => {
-    const start = performance.now()
-    run()
-    return performance.now() - start
-  }))
+  return median(
+    Array.from({ length: ROUNDS }, () => {
+      const start = performance.now()
+      run()
+      return performance.now() - start
+    }),
+  )
 }
 
 // Seeded, so that runs can be compared.
 let state = 1
 const random = () => (state = (state * 48271) % 2147483647) / 2147483647
-const word = (length: number) => Array.from({ length }, () => String.fromCharCode(97 + Math.floor(random() * 26))).join('')
-const textOf = (length: number) => Array.from({ length: length / 4 }, () => word(3 + Math.floor(random() * 6))).join(' ').slice(0, length)
-const fieldsOf = (count: number, length: number) => new StaticCredential(Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${index}`, word(length)])))
+const word = (length: number) =>
+  Array.from({ length }, () => String.fromCharCode(97 + Math.floor(random() * 26))).join('')
+const textOf = (length: number) =>
+  Array.from({ length: length / 4 }, () => word(3 + Math.floor(random() * 6)))
+    .join(' ')
+    .slice(0, length)
+const fieldsOf = (count: number, length: number) =>
+  new StaticCredential(
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${index}`, word(length)])),
+  )
 
 export interface Row {
   readonly name: string
@@ -47,9 +56,20 @@ for (const count of [1, 10, 50]) {
 }
 
 const megabyte = textOf(1e6)
-const secrets = [[1, 40], [10, 40], [50, 40], [1, 4096], [10, 4096], [50, 4096]].map(([count = 0, length = 0]) => {
+const secrets = [
+  [1, 40],
+  [10, 40],
+  [50, 40],
+  [1, 4096],
+  [10, 4096],
+  [50, 4096],
+].map(([count = 0, length = 0]) => {
   const given = { ...fieldsOf(count, length).fields }
-  return row(`${count} new secret${count > 1 ? 's' : ''} of ${length} characters, 1 MB`, count, () => redactSecrets(megabyte, new StaticCredential(given)))
+  return row(
+    `${count} new secret${count > 1 ? 's' : ''} of ${length} characters, 1 MB`,
+    count,
+    () => redactSecrets(megabyte, new StaticCredential(given)),
+  )
 })
 
 const three = fieldsOf(3, 40)
@@ -60,7 +80,13 @@ const levels = [1e3, 1e4, 1e5].map((depth) => {
 })
 
 const absent = word(40)
-const again = (run: () => unknown) => (times: number) => { for (let turn = 0; turn < times; turn++) run() }
-const ratio: Ratio = await measure(again(() => redactSecrets(megabyte, three)), again(() => megabyte.includes(absent)), options)
+const again = (run: () => unknown) => (times: number) => {
+  for (let turn = 0; turn < times; turn++) run()
+}
+const ratio: Ratio = await measure(
+  again(() => redactSecrets(megabyte, three)),
+  again(() => megabyte.includes(absent)),
+  options,
+)
 
 console.log(JSON.stringify({ lengths, secrets, levels, ratio }))

@@ -6,7 +6,11 @@ import { StreamableHTTPClientTransport as HttpV1 } from '@modelcontextprotocol/s
 import { InMemoryTransport as InMemoryV1 } from '@modelcontextprotocol/sdk/inMemory.js'
 import { McpServer as ServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
-import { Client as ClientV2, InMemoryTransport as InMemoryV2, StreamableHTTPClientTransport as HttpV2 } from '@modelcontextprotocol/client'
+import {
+  Client as ClientV2,
+  InMemoryTransport as InMemoryV2,
+  StreamableHTTPClientTransport as HttpV2,
+} from '@modelcontextprotocol/client'
 import { toNodeHandler } from '@modelcontextprotocol/node'
 import { createMcpHandler, McpServer as ServerV2 } from '@modelcontextprotocol/server'
 import { getCredentials, parseHeaders } from 'mcp-credentials'
@@ -32,7 +36,8 @@ export const freshHeaders = (): Record<string, string> => ({
 // In memory there are no headers: a call gets those that a gateway would have sent.
 const source: CredentialSource = ({ headers }) => parseHeaders(headers ?? freshHeaders(), 'oauth')
 
-const WORDS = 'The quick brown fox jumps over the lazy dog, and answers {"id":123,"name":"x"} at https://example.com/a?b=c '
+const WORDS =
+  'The quick brown fox jumps over the lazy dog, and answers {"id":123,"name":"x"} at https://example.com/a?b=c '
 
 /** A tool that answers with a text of so many bytes. */
 function createTool(bytes: number, variant: Variant) {
@@ -95,12 +100,14 @@ export function createListener(sdk: Sdk): RequestListener {
   return (request, response) => handlerOf(request.url ?? '')(request, response)
 }
 
-const listenerOfV1 = (bytes: number, variant: Variant): RequestListener => async (request, response) => {
-  const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined })
-  response.on('close', () => void transport.close())
-  await createV1(bytes, variant).connect(transport as Parameters<ServerV1['connect']>[0])
-  await transport.handleRequest(request, response)
-}
+const listenerOfV1 =
+  (bytes: number, variant: Variant): RequestListener =>
+  async (request, response) => {
+    const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined })
+    response.on('close', () => void transport.close())
+    await createV1(bytes, variant).connect(transport as Parameters<ServerV1['connect']>[0])
+    await transport.handleRequest(request, response)
+  }
 
 function listenerOfV2(bytes: number, variant: Variant): RequestListener {
   const handle = toNodeHandler(createMcpHandler(() => createV2(bytes, variant)))
@@ -109,10 +116,16 @@ function listenerOfV2(bytes: number, variant: Variant): RequestListener {
 
 /** A client whose every request has a token of its own. */
 export async function connectOverHttp(sdk: Sdk, url: URL): Promise<Caller> {
-  const withHeaders = (address: string | URL, init: RequestInit = {}) => fetch(address, { ...init, headers: { ...Object.fromEntries(new Headers(init.headers)), ...freshHeaders() } })
+  const withHeaders = (address: string | URL, init: RequestInit = {}) =>
+    fetch(address, {
+      ...init,
+      headers: { ...Object.fromEntries(new Headers(init.headers)), ...freshHeaders() },
+    })
   if (sdk === 'v1') {
     const client = new ClientV1(info)
-    await client.connect(new HttpV1(url, { fetch: withHeaders }) as Parameters<ClientV1['connect']>[0])
+    await client.connect(
+      new HttpV1(url, { fetch: withHeaders }) as Parameters<ClientV1['connect']>[0],
+    )
     return { call: () => client.callTool(tool), close: () => client.close() }
   }
   const client = new ClientV2(info, { versionNegotiation: { mode: { pin: '2026-07-28' } } })

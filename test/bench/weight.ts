@@ -24,7 +24,9 @@ const gzip = (text: string) => gzipSync(text).length
 function withoutTexts(code: string): string {
   const ranges: [start: number, end: number][] = []
   full(parse(code, { ecmaVersion: 'latest', sourceType: 'module' }), (node) => {
-    const isText = node.type === 'TemplateElement' || (node.type === 'Literal' && /^["']/.test(code[node.start] ?? ''))
+    const isText =
+      node.type === 'TemplateElement' ||
+      (node.type === 'Literal' && /^["']/.test(code[node.start] ?? ''))
     if (isText && node.end - node.start > 20) ranges.push([node.start, node.end])
   })
   let result = ''
@@ -37,8 +39,18 @@ function withoutTexts(code: string): string {
 }
 
 async function bundleOf(contents: string): Promise<Bundle> {
-  const options = { bundle: true, minify: true, write: false, format: 'esm', platform: 'node', logLevel: 'error' } as const
-  const { outputFiles } = await build({ ...options, stdin: { contents, resolveDir: fileURLToPath(new URL('..', import.meta.url)) } })
+  const options = {
+    bundle: true,
+    minify: true,
+    write: false,
+    format: 'esm',
+    platform: 'node',
+    logLevel: 'error',
+  } as const
+  const { outputFiles } = await build({
+    ...options,
+    stdin: { contents, resolveDir: fileURLToPath(new URL('..', import.meta.url)) },
+  })
   const text = outputFiles[0]?.text ?? ''
   return { minified: text.length, gzipped: gzip(text), withoutTexts: gzip(withoutTexts(text)) }
 }
@@ -46,13 +58,23 @@ async function bundleOf(contents: string): Promise<Bundle> {
 const bundles: Record<string, Bundle> = {}
 for (const [name, contents] of [
   ['parseHeaders', `export { parseHeaders } from 'mcp-credentials'`],
-  ['parseEnv, parseHeaders, runWithCredentials, getCredentials', `export { parseEnv, parseHeaders, runWithCredentials, getCredentials } from 'mcp-credentials'`],
+  [
+    'parseEnv, parseHeaders, runWithCredentials, getCredentials',
+    `export { parseEnv, parseHeaders, runWithCredentials, getCredentials } from 'mcp-credentials'`,
+  ],
   ['everything', `export * from 'mcp-credentials'`],
-  ['everything and the MCP adapter', `export * from 'mcp-credentials'; export * from 'mcp-credentials/mcp'`],
+  [
+    'everything and the MCP adapter',
+    `export * from 'mcp-credentials'; export * from 'mcp-credentials/mcp'`,
+  ],
   ['express-http-context', `import context from 'express-http-context'; export default context`],
-  ['@fastify/request-context', `import * as context from '@fastify/request-context'; export default context`],
+  [
+    '@fastify/request-context',
+    `import * as context from '@fastify/request-context'; export default context`,
+  ],
   ['hono/context-storage', `export * from 'hono/context-storage'`],
-] as const) bundles[name] = await bundleOf(contents)
+] as const)
+  bundles[name] = await bundleOf(contents)
 
 export interface Installation {
   readonly packages: number
@@ -68,9 +90,17 @@ function sizeOf(path: string): number {
 function install(name: string): Installation {
   const folder = mkdtempSync(`${tmpdir()}/mcp-credentials-install-`)
   writeFileSync(`${folder}/package.json`, '{ "private": true }')
-  const npm = (args: string, cwd = folder) => execFileSync('npm', [...args.split(' '), '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd, encoding: 'utf8' })
+  const npm = (args: string, cwd = folder) =>
+    execFileSync(
+      'npm',
+      [...args.split(' '), '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+      { cwd, encoding: 'utf8' },
+    )
   try {
-    const what = name === 'mcp-credentials' ? `${folder}/${npm(`pack --silent --pack-destination ${folder}`, root).trim()}` : name
+    const what =
+      name === 'mcp-credentials'
+        ? `${folder}/${npm(`pack --silent --pack-destination ${folder}`, root).trim()}`
+        : name
     npm(`install ${what}`)
     const packages = npm('ls --all --parseable').trim().split('\n').length - 1
     return { packages, kilobytes: Math.round(sizeOf(`${folder}/node_modules`) / 1000) }
@@ -79,20 +109,42 @@ function install(name: string): Installation {
   }
 }
 
-const installations = Object.fromEntries(['mcp-credentials', 'express-http-context', '@fastify/request-context', 'hono', 'nestjs-cls'].map((name) => [name, install(name)]))
+const installations = Object.fromEntries(
+  ['mcp-credentials', 'express-http-context', '@fastify/request-context', 'hono', 'nestjs-cls'].map(
+    (name) => [name, install(name)],
+  ),
+)
 
-const IMPORTS = ['an empty file', 'mcp-credentials', 'mcp-credentials/mcp', 'express-http-context', '@fastify/request-context', 'hono/context-storage', 'nestjs-cls']
+const IMPORTS = [
+  'an empty file',
+  'mcp-credentials',
+  'mcp-credentials/mcp',
+  'express-http-context',
+  '@fastify/request-context',
+  'hono/context-storage',
+  'nestjs-cls',
+]
 
 /** Milliseconds that an import adds to a script that does nothing. They take turns. */
 function importTimes(): Record<string, number> {
   const run = (script: string) => {
     const start = performance.now()
-    spawnSync(process.execPath, ['--input-type=module', '--eval', script], { cwd: fileURLToPath(new URL('..', import.meta.url)) })
+    spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+    })
     return performance.now() - start
   }
   const specifierOf = (name: string) => (name === 'an empty file' ? 'data:text/javascript,' : name)
-  const rounds = Array.from({ length: 21 }, () => [run(''), ...IMPORTS.map((name) => run(`import '${specifierOf(name)}'`))])
-  return Object.fromEntries(IMPORTS.map((name, index) => [name, median(rounds.map((round) => (round[index + 1] ?? NaN) - (round[0] ?? NaN)))]))
+  const rounds = Array.from({ length: 21 }, () => [
+    run(''),
+    ...IMPORTS.map((name) => run(`import '${specifierOf(name)}'`)),
+  ])
+  return Object.fromEntries(
+    IMPORTS.map((name, index) => [
+      name,
+      median(rounds.map((round) => (round[index + 1] ?? NaN) - (round[0] ?? NaN))),
+    ]),
+  )
 }
 
 console.log(JSON.stringify({ bundles, installations, imports: importTimes() }))

@@ -19,7 +19,10 @@ let replicas: Replica[]
 let proxy: Proxy
 before(async () => {
   replicas = await Promise.all([1, 2].map(() => Replica.start({ ECHO: 'yes' })))
-  proxy = await startProxy(replicas.map(({ port }) => port), [acme, globex])
+  proxy = await startProxy(
+    replicas.map(({ port }) => port),
+    [acme, globex],
+  )
 })
 after(async () => {
   await proxy.stop()
@@ -28,8 +31,12 @@ after(async () => {
 
 test('the example is valid with the files that stand beside it', () => {
   const folder = mkdtempSync(`${tmpdir()}/mcp-credentials-nginx-`)
-  cpSync(fileURLToPath(new URL('../../../examples/nginx', import.meta.url)), folder, { recursive: true })
-  const { status, stderr } = spawnSync('nginx', ['-t', '-p', folder, '-c', 'nginx.conf'], { encoding: 'utf8' })
+  cpSync(fileURLToPath(new URL('../../../examples/nginx', import.meta.url)), folder, {
+    recursive: true,
+  })
+  const { status, stderr } = spawnSync('nginx', ['-t', '-p', folder, '-c', 'nginx.conf'], {
+    encoding: 'utf8',
+  })
   rmSync(folder, { recursive: true })
   assert.equal(status, 0, stderr)
 })
@@ -42,13 +49,20 @@ interface Answer {
 
 type RawHeaders = Readonly<Record<string, string | string[]>>
 
-function send(headers: RawHeaders, { body = '', agent }: { body?: string; agent?: Agent } = {}): Promise<Answer> {
+function send(
+  headers: RawHeaders,
+  { body = '', agent }: { body?: string; agent?: Agent } = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const sent = request(proxy.url, { method: 'POST', headers: { ...headers, 'content-length': Buffer.byteLength(body) }, agent }, async (response) => {
-      let text = ''
-      for await (const chunk of response) text += chunk
-      resolve({ status: response.statusCode ?? 0, headers: response.headers, text })
-    })
+    const sent = request(
+      proxy.url,
+      { method: 'POST', headers: { ...headers, 'content-length': Buffer.byteLength(body) }, agent },
+      async (response) => {
+        let text = ''
+        for await (const chunk of response) text += chunk
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text })
+      },
+    )
     sent.on('error', reject)
     sent.end(body)
   })
@@ -60,24 +74,57 @@ const as = ({ key }: { key: string }) => ({ authorization: `Bearer ${key}` })
 function received({ text }: Answer): Record<string, string[]> {
   const { headers } = JSON.parse(text) as { headers: string[] }
   const byName: Record<string, string[]> = {}
-  for (let index = 0; index < headers.length; index += 2) (byName[String(headers[index]).toLowerCase()] ??= []).push(String(headers[index + 1]))
+  for (let index = 0; index < headers.length; index += 2)
+    (byName[String(headers[index]).toLowerCase()] ??= []).push(String(headers[index + 1]))
   return byName
 }
 
-const credentialsIn = (headers: Record<string, string[]>) => Object.entries(headers).filter(([name]) => /^x[-_.]mcp[-_.]cred/.test(name))
+const credentialsIn = (headers: Record<string, string[]>) =>
+  Object.entries(headers).filter(([name]) => /^x[-_.]mcp[-_.]cred/.test(name))
 
 test('a tenant has its own credential, and what MCP needs; the key and the rest stay behind', async () => {
-  const given = { ...as(acme), accept: 'application/json, text/event-stream', 'content-type': 'application/json', 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'tool', 'mcp-session-id': 'id', 'last-event-id': '7', cookie: 'a=b', 'x-forwarded-for': '1.2.3.4' }
+  const given = {
+    ...as(acme),
+    accept: 'application/json, text/event-stream',
+    'content-type': 'application/json',
+    'mcp-protocol-version': '2026-07-28',
+    'mcp-method': 'tools/call',
+    'mcp-name': 'tool',
+    'mcp-session-id': 'id',
+    'last-event-id': '7',
+    cookie: 'a=b',
+    'x-forwarded-for': '1.2.3.4',
+  }
   const answer = await send(given, { body: '{"jsonrpc":"2.0"}' })
   const headers = received(answer)
   assert.deepEqual(headers['x-mcp-cred-access-token'], [acme.token])
-  for (const name of ['accept', 'content-type', 'mcp-protocol-version', 'mcp-method', 'mcp-name', 'mcp-session-id', 'last-event-id'] as const) assert.deepEqual(headers[name], [given[name]])
-  for (const name of ['authorization', 'cookie', 'x-forwarded-for']) assert.equal(headers[name], undefined)
+  for (const name of [
+    'accept',
+    'content-type',
+    'mcp-protocol-version',
+    'mcp-method',
+    'mcp-name',
+    'mcp-session-id',
+    'last-event-id',
+  ] as const)
+    assert.deepEqual(headers[name], [given[name]])
+  for (const name of ['authorization', 'cookie', 'x-forwarded-for'])
+    assert.equal(headers[name], undefined)
   assert.equal(JSON.parse(answer.text).size, 17)
 })
 
 test('who is not known is refused', async () => {
-  for (const authorization of ['', 'Bearer ', 'Bearer FAKE-key-of-nobody', acme.key, `Bearer ${acme.key.toLowerCase()}`, `Bearer ${acme.key}x`, `Bearer ${acme.key}, x`, `Bearer  ${acme.key}`, 'Bearer FAKE-key-\u00e9']) {
+  for (const authorization of [
+    '',
+    'Bearer ',
+    'Bearer FAKE-key-of-nobody',
+    acme.key,
+    `Bearer ${acme.key.toLowerCase()}`,
+    `Bearer ${acme.key}x`,
+    `Bearer ${acme.key}, x`,
+    `Bearer  ${acme.key}`,
+    'Bearer FAKE-key-\u00e9',
+  ]) {
     assert.equal((await send({ authorization })).status, 403, authorization)
   }
 })
@@ -86,12 +133,31 @@ describe('a header that is smuggled in does not arrive', () => {
   const cases: [name: string, headers: RawHeaders][] = [
     ['by its name', { 'X-MCP-Cred-Access-Token': globex.token }],
     ['in other case, twice', { 'x-mcp-cred-ACCESS-token': [globex.token, globex.token] }],
-    ['another of ours', { 'X-MCP-Cred-Fields': '{"apiKey":"x"}', 'X-MCP-Cred-Extra': '{}', 'X-MCP-Cred-Scopes': 'admin', 'X-MCP-Cred-Signature': 'x' }],
+    [
+      'another of ours',
+      {
+        'X-MCP-Cred-Fields': '{"apiKey":"x"}',
+        'X-MCP-Cred-Extra': '{}',
+        'X-MCP-Cred-Scopes': 'admin',
+        'X-MCP-Cred-Signature': 'x',
+      },
+    ],
     ['one that nobody knows yet', { 'X-MCP-Cred-Future': 'x' }],
-    ['by underscores', { X_MCP_Cred_Access_Token: globex.token, 'X_MCP-Cred-Access-Token': globex.token }],
+    [
+      'by underscores',
+      { X_MCP_Cred_Access_Token: globex.token, 'X_MCP-Cred-Access-Token': globex.token },
+    ],
     ['by dots', { 'X.MCP.Cred.Access.Token': globex.token }],
     ['or taken away by Connection', { connection: 'close, X-MCP-Cred-Access-Token' }],
-    ['or by what proxies trust', { 'x-original-url': '/other', 'x-http-method-override': 'GET', te: 'trailers', upgrade: 'h2c' }],
+    [
+      'or by what proxies trust',
+      {
+        'x-original-url': '/other',
+        'x-http-method-override': 'GET',
+        te: 'trailers',
+        upgrade: 'h2c',
+      },
+    ],
   ]
   for (const [name, headers] of cases) {
     test(name, async () => {
@@ -102,7 +168,9 @@ describe('a header that is smuggled in does not arrive', () => {
 
   test('in the trailers of a body', async () => {
     const socket = connect(Number(proxy.url.port), '127.0.0.1')
-    socket.write(`POST /mcp HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${acme.key}\r\nTransfer-Encoding: chunked\r\nTrailer: X-MCP-Cred-Fields\r\nConnection: close\r\n\r\n1\r\nx\r\n0\r\nX-MCP-Cred-Access-Token: ${globex.token}\r\n\r\n`)
+    socket.write(
+      `POST /mcp HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${acme.key}\r\nTransfer-Encoding: chunked\r\nTrailer: X-MCP-Cred-Fields\r\nConnection: close\r\n\r\n1\r\nx\r\n0\r\nX-MCP-Cred-Access-Token: ${globex.token}\r\n\r\n`,
+    )
     let text = ''
     for await (const chunk of socket) text += chunk
     assert(text.includes(acme.token))
@@ -111,15 +179,31 @@ describe('a header that is smuggled in does not arrive', () => {
 })
 
 test('values outside ASCII pass through nothing that is passed on but as they are, and none becomes a credential', async () => {
-  const headers = received(await send({ ...as(acme), 'mcp-name': Buffer.from('caf\u00e9').toString('latin1'), 'X-MCP-Cred-Extra': '\u00e9' }))
+  const headers = received(
+    await send({
+      ...as(acme),
+      'mcp-name': Buffer.from('caf\u00e9').toString('latin1'),
+      'X-MCP-Cred-Extra': '\u00e9',
+    }),
+  )
   assert.deepEqual(credentialsIn(headers), [['x-mcp-cred-access-token', [acme.token]]])
 })
 
 test('oversized headers and bodies are refused by the proxy', async () => {
-  for (const [headers, status] of [[{ 'x-large': 'x'.repeat(9000) }, 400], [{ 'X-MCP-Cred-Access-Token': 'x'.repeat(9000) }, 400], [Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`x-${index}`, 'x'.repeat(7000)])), 400]] as const) {
+  for (const [headers, status] of [
+    [{ 'x-large': 'x'.repeat(9000) }, 400],
+    [{ 'X-MCP-Cred-Access-Token': 'x'.repeat(9000) }, 400],
+    [
+      Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`x-${index}`, 'x'.repeat(7000)])),
+      400,
+    ],
+  ] as const) {
     assert.equal((await send({ ...as(acme), ...headers })).status, status)
   }
-  assert.equal((await send(as(acme), { body: 'x'.repeat(5_000_000) }).catch(() => ({ status: 413 }))).status, 413)
+  assert.equal(
+    (await send(as(acme), { body: 'x'.repeat(5_000_000) }).catch(() => ({ status: 413 }))).status,
+    413,
+  )
 })
 
 test('one connection that tenants take turns on: each has its own', async () => {
@@ -141,7 +225,11 @@ test('several servers share the work, over connections that are kept', async () 
 })
 
 test('server-sent events arrive as they are sent', async () => {
-  const response = await fetch(proxy.url, { method: 'POST', headers: { ...as(acme), 'mcp-name': 'events' }, body: '' })
+  const response = await fetch(proxy.url, {
+    method: 'POST',
+    headers: { ...as(acme), 'mcp-name': 'events' },
+    body: '',
+  })
   const times: number[] = []
   for await (const _ of response.body ?? []) times.push(performance.now())
   // Buffered, they would come at once.

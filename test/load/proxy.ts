@@ -32,22 +32,41 @@ export async function freePort(): Promise<number> {
 
 const configuration = fileURLToPath(new URL('../../../examples/nginx/nginx.conf', import.meta.url))
 
-export async function startProxy(replicas: readonly number[], tenants: readonly Tenant[]): Promise<Proxy> {
+export async function startProxy(
+  replicas: readonly number[],
+  tenants: readonly Tenant[],
+): Promise<Proxy> {
   const folder = mkdtempSync(`${tmpdir()}/mcp-credentials-nginx-`)
-  const write = (name: string, lines: readonly string[]) => writeFileSync(`${folder}/${name}`, lines.map((line) => `${line};\n`).join(''))
+  const write = (name: string, lines: readonly string[]) =>
+    writeFileSync(`${folder}/${name}`, lines.map((line) => `${line};\n`).join(''))
   const writeTenants = (given: readonly Tenant[]) => {
-    write('tenants.conf', given.map(({ name, key }) => `"~^Bearer ${key}$" ${name}`))
-    write('credentials.conf', given.map(({ name, token }) => `${name} ${token}`))
+    write(
+      'tenants.conf',
+      given.map(({ name, key }) => `"~^Bearer ${key}$" ${name}`),
+    )
+    write(
+      'credentials.conf',
+      given.map(({ name, token }) => `${name} ${token}`),
+    )
   }
   const port = await freePort()
   copyFileSync(configuration, `${folder}/nginx.conf`)
   write('listen.conf', [`listen 127.0.0.1:${port}`])
-  write('replicas.conf', replicas.map((replica) => `server 127.0.0.1:${replica}`))
+  write(
+    'replicas.conf',
+    replicas.map((replica) => `server 127.0.0.1:${replica}`),
+  )
   writeTenants(tenants)
-  const nginx = spawn('nginx', ['-p', folder, '-c', 'nginx.conf'], { stdio: ['ignore', 'ignore', 'pipe'] })
-  nginx.on('error', () => { throw new Error('There is no nginx. On Debian: apt-get install nginx-light') })
+  const nginx = spawn('nginx', ['-p', folder, '-c', 'nginx.conf'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  nginx.on('error', () => {
+    throw new Error('There is no nginx. On Debian: apt-get install nginx-light')
+  })
   let log = ''
-  nginx.stderr.on('data', (chunk) => { log += chunk })
+  nginx.stderr.on('data', (chunk) => {
+    log += chunk
+  })
   const exit = once(nginx, 'exit')
   const stopWithUs = () => nginx.kill()
   process.once('exit', stopWithUs)

@@ -23,7 +23,10 @@ export class Replica {
   }
 
   static async start(env: Readonly<Record<string, string>>, port = 0): Promise<Replica> {
-    const child = fork(fileURLToPath(new URL('server.js', import.meta.url)), { env: { ...env, PORT: `${port}` }, execArgv: ['--expose-gc'] })
+    const child = fork(fileURLToPath(new URL('server.js', import.meta.url)), {
+      env: { ...env, PORT: `${port}` },
+      execArgv: ['--expose-gc'],
+    })
     const [{ port: taken }] = (await once(child, 'message')) as [{ port: number }]
     return new Replica(taken, child, env)
   }

@@ -44,34 +44,57 @@ async function counted(tool: () => Promise<string>) {
 const inputSchema = z.object({ milliseconds: z.number() })
 
 function createMcpServer(): McpServer {
-  const server = withCredentials(new McpServer({ name: 'load', version: '1.0.0' }), source, isControl ? { redact: false } : {})
-  server.registerTool('sleep', { inputSchema }, ({ milliseconds }) => counted(async () => {
-    const before = readToken()
-    await sleep(milliseconds)
-    return before === readToken() ? fingerprint(before) : 'it changed'
-  }))
-  server.registerTool('progress', { inputSchema }, ({ milliseconds }, { mcpReq }) => counted(async () => {
-    for (let step = 1; step <= 5; step++) {
-      await sleep(milliseconds / 5)
-      const params = { progressToken: mcpReq._meta?.progressToken ?? 0, progress: step, message: `step ${step} with ${readToken()}` }
-      await mcpReq.notify({ method: 'notifications/progress', params })
-    }
-    return fingerprint(readToken())
-  }))
-  server.registerTool('flood', {}, (_context) => counted(async () => `${fingerprint(readToken())} ${'.'.repeat(2_000_000)}`))
-  server.registerTool('throw', { inputSchema }, ({ milliseconds }) => counted(async () => {
-    await sleep(milliseconds)
-    throw new Error(`${fingerprint(readToken())} could not use ${readToken()}`)
-  }))
-  server.registerTool('leak', { inputSchema }, ({ milliseconds }) => counted(async () => {
-    await sleep(milliseconds)
-    return `${fingerprint(readToken())} ${JSON.stringify({ authorization: `Bearer ${readToken()}` })}`
-  }))
+  const server = withCredentials(
+    new McpServer({ name: 'load', version: '1.0.0' }),
+    source,
+    isControl ? { redact: false } : {},
+  )
+  server.registerTool('sleep', { inputSchema }, ({ milliseconds }) =>
+    counted(async () => {
+      const before = readToken()
+      await sleep(milliseconds)
+      return before === readToken() ? fingerprint(before) : 'it changed'
+    }),
+  )
+  server.registerTool('progress', { inputSchema }, ({ milliseconds }, { mcpReq }) =>
+    counted(async () => {
+      for (let step = 1; step <= 5; step++) {
+        await sleep(milliseconds / 5)
+        const params = {
+          progressToken: mcpReq._meta?.progressToken ?? 0,
+          progress: step,
+          message: `step ${step} with ${readToken()}`,
+        }
+        await mcpReq.notify({ method: 'notifications/progress', params })
+      }
+      return fingerprint(readToken())
+    }),
+  )
+  server.registerTool('flood', {}, (_context) =>
+    counted(async () => `${fingerprint(readToken())} ${'.'.repeat(2_000_000)}`),
+  )
+  server.registerTool('throw', { inputSchema }, ({ milliseconds }) =>
+    counted(async () => {
+      await sleep(milliseconds)
+      throw new Error(`${fingerprint(readToken())} could not use ${readToken()}`)
+    }),
+  )
+  server.registerTool('leak', { inputSchema }, ({ milliseconds }) =>
+    counted(async () => {
+      await sleep(milliseconds)
+      return `${fingerprint(readToken())} ${JSON.stringify({ authorization: `Bearer ${readToken()}` })}`
+    }),
+  )
   for (const path of ['slow', 'reset']) {
-    server.registerTool(path, {}, () => counted(async () => {
-      const response = await fetch(`${process.env['UPSTREAM']}/${path}`, { headers: { authorization: `Bearer ${readToken()}` }, redirect: 'manual' })
-      return `${fingerprint(readToken())} ${await response.text()}`
-    }))
+    server.registerTool(path, {}, () =>
+      counted(async () => {
+        const response = await fetch(`${process.env['UPSTREAM']}/${path}`, {
+          headers: { authorization: `Bearer ${readToken()}` },
+          redirect: 'manual',
+        })
+        return `${fingerprint(readToken())} ${await response.text()}`
+      }),
+    )
   }
   return server
 }
@@ -94,11 +117,20 @@ if (process.env['ECHO'] === 'yes') {
       response.end()
       return
     }
-    response.end(JSON.stringify({ headers: request.rawHeaders, size, replica: request.socket.localPort, connection: request.socket.remotePort }))
+    response.end(
+      JSON.stringify({
+        headers: request.rawHeaders,
+        size,
+        replica: request.socket.localPort,
+        connection: request.socket.remotePort,
+      }),
+    )
   })
 }
 
-server.listen(Number(process.env['PORT'] ?? 0), '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }))
+server.listen(Number(process.env['PORT'] ?? 0), '127.0.0.1', () =>
+  process.send?.({ port: (server.address() as AddressInfo).port }),
+)
 process.on('message', () => {
   ;(globalThis as { gc?: () => void }).gc?.()
   process.send?.({ ...counts, heap: process.memoryUsage().heapUsed })

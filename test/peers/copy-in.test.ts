@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -59,9 +67,17 @@ test('every adapter has its test here', () => {
 for (const [file, use] of Object.entries(uses)) {
   test(`adapters/${file}, copied alone into a project that has the package, compiles and runs`, () => {
     const project = mkdtempSync(`${tmpdir()}/copy-in-`)
-    const run = (script: string) => spawnSync(process.execPath, [script, '-p', '.'], { cwd: project, encoding: 'utf8' })
+    const run = (script: string) =>
+      spawnSync(process.execPath, [script, '-p', '.'], { cwd: project, encoding: 'utf8' })
     const configure = (options: object, include: string[]) => {
-      const compilerOptions = { target: 'es2022', module: 'nodenext', strict: true, outDir: 'out', rootDir: '.', ...options }
+      const compilerOptions = {
+        target: 'es2022',
+        module: 'nodenext',
+        strict: true,
+        outDir: 'out',
+        rootDir: '.',
+        ...options,
+      }
       writeFileSync(`${project}/tsconfig.json`, JSON.stringify({ compilerOptions, include }))
     }
     try {
@@ -73,7 +89,8 @@ for (const [file, use] of Object.entries(uses)) {
       configure({ lib: ['es2022'], types: [] }, [file])
       assert.equal(run(tsc).stdout, '')
 
-      for (const name of ['@types', '@modelcontextprotocol', 'express']) symlinkSync(`${root}test/peers/node_modules/${name}`, `${project}/node_modules/${name}`)
+      for (const name of ['@types', '@modelcontextprotocol', 'express'])
+        symlinkSync(`${root}test/peers/node_modules/${name}`, `${project}/node_modules/${name}`)
       writeFileSync(`${project}/use.ts`, `${common}\n${use}\n`)
       configure({ types: ['node'], skipLibCheck: true }, ['*.ts'])
       assert.equal(run(tsc).stdout, '')

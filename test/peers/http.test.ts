@@ -6,12 +6,28 @@ import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import express from 'express'
 import multer from 'multer'
-import { CredentialNotFoundError, fromEnv, fromHeaders, getCredentials, OAuthCredential, signHeaders, tryGetCredentials } from 'mcp-credentials'
+import {
+  CredentialNotFoundError,
+  fromEnv,
+  fromHeaders,
+  getCredentials,
+  OAuthCredential,
+  signHeaders,
+  tryGetCredentials,
+} from 'mcp-credentials'
 import type { CredentialSource } from 'mcp-credentials'
 import { credentials } from 'mcp-credentials/express'
 import { withCredentials } from 'mcp-credentials/node-http'
 import { fingerprint, makeV1, makeV2 } from './servers.js'
-import { clientV1, clientV2, connectOverHttp, handlerV2, listen, peerOf, statelessV1 } from './wirings.js'
+import {
+  clientV1,
+  clientV2,
+  connectOverHttp,
+  handlerV2,
+  listen,
+  peerOf,
+  statelessV1,
+} from './wirings.js'
 import type { Handle, Result } from './wirings.js'
 
 // The middleware is typed against Express 5, and runs on both.
@@ -30,24 +46,42 @@ interface Front {
   listener(handler: Handler, source: CredentialSource, options?: Options): RequestListener
 }
 
-const inExpress = (framework: typeof express) => (handler: Handler, source: CredentialSource, options?: Options) => {
-  const app = framework()
-  app.use(credentials(source, options))
-  app.use((request, response, next) => void Promise.resolve(handler(request, response)).catch(next))
-  return app as RequestListener
-}
+const inExpress =
+  (framework: typeof express) =>
+  (handler: Handler, source: CredentialSource, options?: Options) => {
+    const app = framework()
+    app.use(credentials(source, options))
+    app.use(
+      (request, response, next) => void Promise.resolve(handler(request, response)).catch(next),
+    )
+    return app as RequestListener
+  }
 
 const FRONTS: Front[] = [
   { name: 'Express 4', awaitsHandler: false, listener: inExpress(express4) },
   { name: 'Express 5', awaitsHandler: false, listener: inExpress(express) },
-  { name: 'node:http', awaitsHandler: true, listener: (handler, source, options) => { const wrapped = withCredentials(handler, source, options); return (request, response) => void wrapped(request, response).catch((error: Error) => response.destroy(error)) } },
+  {
+    name: 'node:http',
+    awaitsHandler: true,
+    listener: (handler, source, options) => {
+      const wrapped = withCredentials(handler, source, options)
+      return (request, response) =>
+        void wrapped(request, response).catch((error: Error) => response.destroy(error))
+    },
+  },
 ]
 
 let serial = 0
 const fakeToken = () => `FAKE-http-${++serial}-0123456789abcdef-do-not-leak`
 const headersWith = (token: string) => ({ 'X-MCP-Cred-Access-Token': token })
 const source = fromHeaders({ type: 'oauth' })
-const codeOf = (fn: () => unknown) => { try { return fn() ? 'a credential' : 'nothing' } catch (error) { return String(Reflect.get(error as object, 'code')) } }
+const codeOf = (fn: () => unknown) => {
+  try {
+    return fn() ? 'a credential' : 'nothing'
+  } catch (error) {
+    return String(Reflect.get(error as object, 'code'))
+  }
+}
 const own: Handler = async (_request, response) => {
   await sleep(1)
   response.end(fingerprint(getCredentials('oauth').accessToken))
@@ -67,7 +101,10 @@ for (const front of FRONTS) {
     test('a handler has the credential of its request', async () => {
       const token = fakeToken()
       await serving(front.listener(own, source), async (url) => {
-        assert.equal(await (await fetch(url, { headers: headersWith(token) })).text(), fingerprint(token))
+        assert.equal(
+          await (await fetch(url, { headers: headersWith(token) })).text(),
+          fingerprint(token),
+        )
       })
     })
 
@@ -83,9 +120,14 @@ for (const front of FRONTS) {
         return new OAuthCredential({ accessToken: token })
       }
       const inner = front.listener(own, custom)
-      const listener: RequestListener = (request, response) => inner(Object.assign(request, { auth: { clientId: 'client' } }), response)
+      const listener: RequestListener = (request, response) =>
+        inner(Object.assign(request, { auth: { clientId: 'client' } }), response)
       await serving(listener, async (url) => {
-        const headers: [string, string][] = [['x-tenant', 'acme'], ['set-cookie', 'a=1'], ['set-cookie', 'b=2']]
+        const headers: [string, string][] = [
+          ['x-tenant', 'acme'],
+          ['set-cookie', 'a=1'],
+          ['set-cookie', 'b=2'],
+        ]
         assert.equal(await (await fetch(url, { headers })).text(), fingerprint(token))
       })
     })
@@ -93,60 +135,150 @@ for (const front of FRONTS) {
     test('signed headers are believed, unsigned and altered ones refused with 403', async () => {
       const [token, key] = [fakeToken(), fakeToken()]
       const signed = await signHeaders(headersWith(token), key)
-      await serving(front.listener(own, fromHeaders({ type: 'oauth', verify: { keys: [key] } })), async (url) => {
-        assert.equal(await (await fetch(url, { headers: signed })).text(), fingerprint(token))
-        for (const headers of [headersWith(token), { ...signed, 'x-mcp-cred-extra': '{}' }]) assert.equal((await fetch(url, { headers })).status, 403)
-      })
+      await serving(
+        front.listener(own, fromHeaders({ type: 'oauth', verify: { keys: [key] } })),
+        async (url) => {
+          assert.equal(await (await fetch(url, { headers: signed })).text(), fingerprint(token))
+          for (const headers of [headersWith(token), { ...signed, 'x-mcp-cred-extra': '{}' }])
+            assert.equal((await fetch(url, { headers })).status, 403)
+        },
+      )
     })
 
-    const refusals: [name: string, status: number, source: CredentialSource, headers: Record<string, string>, body: RegExp][] = [
-      ['a missing credential', 403, source, {}, /carries no X-MCP-Cred-Access-Token header\. Connect the account/],
-      ['a malformed one', 403, source, headersWith('two, FAKE-tokens'), /X-MCP-Cred-Access-Token has a comma in it/],
-      ['an unknown one', 403, () => { throw new CredentialNotFoundError('FAKE-id') }, {}, /No credential is stored for this caller/],
-      ['an environment that lacks it', 500, fromEnv('HTTP_', { env: {} }), {}, /could not load the credential/],
-      ['an environment that is malformed', 500, fromEnv('HTTP_', { env: { HTTP_ACCESS_TOKEN: 'FAKE é' } }), {}, /could not load the credential/],
-      ['another type than declared', 500, fromEnv('HTTP_', { type: 'oauth', env: { HTTP_CRED_TYPE: 'static' } }), {}, /could not load the credential/],
-      ['a source that throws', 500, () => { throw new Error('vault: FAKE-secret') }, {}, /could not load the credential/],
-      ['a source that returns no credential', 500, () => ({ accessToken: 'FAKE-secret' }) as never, {}, /could not load the credential/],
+    const refusals: [
+      name: string,
+      status: number,
+      source: CredentialSource,
+      headers: Record<string, string>,
+      body: RegExp,
+    ][] = [
+      [
+        'a missing credential',
+        403,
+        source,
+        {},
+        /carries no X-MCP-Cred-Access-Token header\. Connect the account/,
+      ],
+      [
+        'a malformed one',
+        403,
+        source,
+        headersWith('two, FAKE-tokens'),
+        /X-MCP-Cred-Access-Token has a comma in it/,
+      ],
+      [
+        'an unknown one',
+        403,
+        () => {
+          throw new CredentialNotFoundError('FAKE-id')
+        },
+        {},
+        /No credential is stored for this caller/,
+      ],
+      [
+        'an environment that lacks it',
+        500,
+        fromEnv('HTTP_', { env: {} }),
+        {},
+        /could not load the credential/,
+      ],
+      [
+        'an environment that is malformed',
+        500,
+        fromEnv('HTTP_', { env: { HTTP_ACCESS_TOKEN: 'FAKE é' } }),
+        {},
+        /could not load the credential/,
+      ],
+      [
+        'another type than declared',
+        500,
+        fromEnv('HTTP_', { type: 'oauth', env: { HTTP_CRED_TYPE: 'static' } }),
+        {},
+        /could not load the credential/,
+      ],
+      [
+        'a source that throws',
+        500,
+        () => {
+          throw new Error('vault: FAKE-secret')
+        },
+        {},
+        /could not load the credential/,
+      ],
+      [
+        'a source that returns no credential',
+        500,
+        () => ({ accessToken: 'FAKE-secret' }) as never,
+        {},
+        /could not load the credential/,
+      ],
     ]
     for (const [name, status, bad, headers, body] of refusals) {
       test(`${name} is answered with ${status}, and the handler does not run`, async () => {
         const errors: unknown[] = []
         const handler: Handler = () => assert.fail('The handler ran.')
-        await serving(front.listener(handler, bad, { onError: (error) => errors.push(error) }), async (url) => {
-          const response = await fetch(url, { headers })
-          const text = await response.text()
-          assert.equal(response.status, status)
-          assert.match(text, body)
-          assert(!text.includes('FAKE'))
-          assert.equal(errors.length, status === 500 ? 1 : 0)
-          if (front.name !== 'node:http') return
-          assert.match(String(response.headers.get('content-type')), /application\/json/)
-          assert.deepEqual(Object.keys(JSON.parse(text).error), ['code', 'message'])
-        })
+        await serving(
+          front.listener(handler, bad, { onError: (error) => errors.push(error) }),
+          async (url) => {
+            const response = await fetch(url, { headers })
+            const text = await response.text()
+            assert.equal(response.status, status)
+            assert.match(text, body)
+            assert(!text.includes('FAKE'))
+            assert.equal(errors.length, status === 500 ? 1 : 0)
+            if (front.name !== 'node:http') return
+            assert.match(String(response.headers.get('content-type')), /application\/json/)
+            assert.deepEqual(Object.keys(JSON.parse(text).error), ['code', 'message'])
+          },
+        )
       })
     }
 
     test('without onError, and with one that throws, the answer is the same', async () => {
-      for (const options of [undefined, { onError: () => { throw new Error('FAKE') } }]) {
-        await serving(front.listener(own, () => { throw new Error('FAKE') }, options), async (url) => {
-          const response = await fetch(url)
-          assert.equal(response.status, 500)
-          assert(!(await response.text()).includes('FAKE'))
-        })
+      for (const options of [
+        undefined,
+        {
+          onError: () => {
+            throw new Error('FAKE')
+          },
+        },
+      ]) {
+        await serving(
+          front.listener(
+            own,
+            () => {
+              throw new Error('FAKE')
+            },
+            options,
+          ),
+          async (url) => {
+            const response = await fetch(url)
+            assert.equal(response.status, 500)
+            assert(!(await response.text()).includes('FAKE'))
+          },
+        )
       }
-      await serving(front.listener(own, fromEnv('HTTP_', { env: {} })), async (url) => assert.equal((await fetch(url)).status, 500))
+      await serving(front.listener(own, fromEnv('HTTP_', { env: {} })), async (url) =>
+        assert.equal((await fetch(url)).status, 500),
+      )
     })
 
     test('what is no source is a TypeError at once', () => {
-      assert.throws(() => front.listener(own, {} as never), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' })
+      assert.throws(() => front.listener(own, {} as never), {
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_TYPE',
+      })
     })
 
     test('an optional credential may be missing, but not malformed', async () => {
-      const handler: Handler = (_request, response) => response.end(`${codeOf(getCredentials)}, ${codeOf(tryGetCredentials)}`)
+      const handler: Handler = (_request, response) =>
+        response.end(`${codeOf(getCredentials)}, ${codeOf(tryGetCredentials)}`)
       await serving(front.listener(handler, source, { optional: true }), async (url) => {
         assert.equal(await (await fetch(url)).text(), 'ERR_CREDENTIAL_MISSING, nothing')
-        assert.equal(await (await fetch(url, { headers: headersWith(fakeToken()) })).text(), 'a credential, a credential')
+        assert.equal(
+          await (await fetch(url, { headers: headersWith(fakeToken()) })).text(),
+          'a credential, a credential',
+        )
         assert.equal((await fetch(url, { headers: headersWith('two, tokens') })).status, 403)
       })
     })
@@ -160,11 +292,20 @@ for (const front of FRONTS) {
           return
         }
         let size = 0
-        request.on('data', (chunk) => { size += chunk.length })
+        request.on('data', (chunk) => {
+          size += chunk.length
+        })
         request.on('end', () => response.end(`${size} ${codeOf(getCredentials)}`))
       }
       await serving(front.listener(handler, source), async (url) => {
-        const post = async (path: string) => (await fetch(new URL(path, url), { method: 'POST', headers: headersWith(fakeToken()), body: 'x'.repeat(100_000) })).text()
+        const post = async (path: string) =>
+          (
+            await fetch(new URL(path, url), {
+              method: 'POST',
+              headers: headersWith(fakeToken()),
+              body: 'x'.repeat(100_000),
+            })
+          ).text()
         assert.equal(await post('/await'), '100000 a credential')
         assert.equal(await post('/listeners'), '100000 ERR_CREDENTIAL_NO_SCOPE')
       })
@@ -189,9 +330,14 @@ for (const front of FRONTS) {
     test('a handler that goes on after the response', async () => {
       const seen: string[] = []
       let settled: () => void
-      const isSettled = new Promise<void>((resolve) => { settled = resolve })
+      const isSettled = new Promise<void>((resolve) => {
+        settled = resolve
+      })
       const handler: Handler = async (_request, response) => {
-        void sleep(80).then(() => { seen.push(`later ${codeOf(getCredentials)}`); settled() })
+        void sleep(80).then(() => {
+          seen.push(`later ${codeOf(getCredentials)}`)
+          settled()
+        })
         response.end('done')
         await sleep(30)
         seen.push(codeOf(getCredentials))
@@ -207,17 +353,25 @@ for (const front of FRONTS) {
     test('a client that disconnects half-way', async () => {
       const seen: string[] = []
       let settled: () => void
-      const isSettled = new Promise<void>((resolve) => { settled = resolve })
+      const isSettled = new Promise<void>((resolve) => {
+        settled = resolve
+      })
       const handler: Handler = async (_request, response) => {
         response.write('half')
         await new Promise((resolve) => response.once('close', resolve))
         await sleep(10)
         seen.push(codeOf(getCredentials))
-        setTimeout(() => { seen.push(`later ${codeOf(getCredentials)}`); settled() }, 10)
+        setTimeout(() => {
+          seen.push(`later ${codeOf(getCredentials)}`)
+          settled()
+        }, 10)
       }
       await serving(front.listener(handler, source), async (url) => {
         const controller = new AbortController()
-        const response = await fetch(url, { headers: headersWith(fakeToken()), signal: controller.signal })
+        const response = await fetch(url, {
+          headers: headersWith(fakeToken()),
+          signal: controller.signal,
+        })
         controller.abort()
         await response.text().catch(() => undefined)
         await isSettled
@@ -229,21 +383,35 @@ for (const front of FRONTS) {
     test('a client that leaves while the source is busy: the handler does not run', async () => {
       let runs = 0
       let asked: () => void
-      const isAsked = new Promise<void>((resolve) => { asked = resolve })
-      const slow: CredentialSource = async () => { asked(); await sleep(60); return new OAuthCredential({ accessToken: 'FAKE' }) }
-      await serving(front.listener(() => { runs += 1 }, slow), async (url) => {
-        const socket = connect(Number(url.port), url.hostname)
-        socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
-        await isAsked
-        socket.destroy()
-        await sleep(120)
-        assert.equal(runs, 0)
+      const isAsked = new Promise<void>((resolve) => {
+        asked = resolve
       })
+      const slow: CredentialSource = async () => {
+        asked()
+        await sleep(60)
+        return new OAuthCredential({ accessToken: 'FAKE' })
+      }
+      await serving(
+        front.listener(() => {
+          runs += 1
+        }, slow),
+        async (url) => {
+          const socket = connect(Number(url.port), url.hostname)
+          socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
+          await isAsked
+          socket.destroy()
+          await sleep(120)
+          assert.equal(runs, 0)
+        },
+      )
     })
 
     test('an error in a handler stays its own', async () => {
       const token = fakeToken()
-      const handler: Handler = async () => { await sleep(1); throw new Error(`upstream failed: ${codeOf(getCredentials)}`) }
+      const handler: Handler = async () => {
+        await sleep(1)
+        throw new Error(`upstream failed: ${codeOf(getCredentials)}`)
+      }
       await serving(front.listener(handler, source), async (url) => {
         const response = await fetch(url, { headers: headersWith(token) }).catch(() => undefined)
         if (front.name === 'node:http') assert.equal(response, undefined)
@@ -265,7 +433,9 @@ for (const front of FRONTS) {
         response.end(fingerprint(first === getCredentials('oauth').accessToken ? first : 'changed'))
       }
       await serving(front.listener(handler, source), async (url) => {
-        const answers = await Promise.all(tokens.map(async (token) => (await fetch(url, { headers: headersWith(token) })).text()))
+        const answers = await Promise.all(
+          tokens.map(async (token) => (await fetch(url, { headers: headersWith(token) })).text()),
+        )
         assert.deepEqual(answers, tokens.map(fingerprint))
         while (ended.length < 1000) await sleep(20)
         assert.deepEqual(new Set(ended), new Set(['ERR_CREDENTIAL_ENDED']))
@@ -274,39 +444,68 @@ for (const front of FRONTS) {
   })
 }
 
-for (const [name, framework] of [['Express 4', express4], ['Express 5', express]] as const) {
+for (const [name, framework] of [
+  ['Express 4', express4],
+  ['Express 5', express],
+] as const) {
   describe(`${name}, a real POST`, () => {
-    const answer: express.RequestHandler = (request, response) => { response.end(`${JSON.stringify(request.body)} ${codeOf(getCredentials)}`) }
-    const json = { method: 'POST', headers: { ...headersWith(fakeToken()), 'content-type': 'application/json' }, body: '{"a":1}' }
+    const answer: express.RequestHandler = (request, response) => {
+      response.end(`${JSON.stringify(request.body)} ${codeOf(getCredentials)}`)
+    }
+    const json = {
+      method: 'POST',
+      headers: { ...headersWith(fakeToken()), 'content-type': 'application/json' },
+      body: '{"a":1}',
+    }
 
     test('express.json() before the middleware, and after', async () => {
-      for (const chain of [[express.json(), credentials(source)], [credentials(source), express.json()]]) {
+      for (const chain of [
+        [express.json(), credentials(source)],
+        [credentials(source), express.json()],
+      ]) {
         const app = framework()
         app.post('/mcp', ...(chain as express.RequestHandler[]), answer)
-        await serving(app, async (url) => assert.equal(await (await fetch(url, json)).text(), '{"a":1} a credential'))
+        await serving(app, async (url) =>
+          assert.equal(await (await fetch(url, json)).text(), '{"a":1} a credential'),
+        )
       }
     })
 
     test('multer, whose files arrive through streams', async () => {
       const app = framework()
-      app.post('/mcp', credentials(source), multer().single('file') as express.RequestHandler, answer)
+      app.post(
+        '/mcp',
+        credentials(source),
+        multer().single('file') as express.RequestHandler,
+        answer,
+      )
       const body = new FormData()
       body.set('name', 'x')
       body.set('file', new Blob(['y'.repeat(200_000)]), 'file.txt')
       await serving(app, async (url) => {
-        assert.equal(await (await fetch(url, { method: 'POST', headers: headersWith(fakeToken()), body })).text(), '{"name":"x"} a credential')
+        assert.equal(
+          await (
+            await fetch(url, { method: 'POST', headers: headersWith(fakeToken()), body })
+          ).text(),
+          '{"name":"x"} a credential',
+        )
       })
     })
 
     test('an error handler finds the status and the code', async () => {
       const app = framework()
       app.use(credentials(source))
-      const handle: express.ErrorRequestHandler = (error, _request, response, _next) => { response.status(error.status).json({ code: error.code, missing: error.missingHeaders }) }
+      const handle: express.ErrorRequestHandler = (error, _request, response, _next) => {
+        response.status(error.status).json({ code: error.code, missing: error.missingHeaders })
+      }
       app.use(handle)
       await serving(app, async (url) => {
         const response = await fetch(url)
         assert.equal(response.status, 403)
-        assert.deepEqual(await response.json(), { code: 'ERR_CREDENTIAL_MISSING', missing: ['X-MCP-Cred-Access-Token'] })
+        assert.deepEqual(await response.json(), {
+          code: 'ERR_CREDENTIAL_MISSING',
+          missing: ['X-MCP-Cred-Access-Token'],
+        })
       })
     })
   })
@@ -314,36 +513,62 @@ for (const [name, framework] of [['Express 4', express4], ['Express 5', express]
 
 describe('what an MCP client makes of a missing credential', () => {
   const clients = {
-    'v1': { make: () => clientV1(), handle: statelessV1(() => makeV1('v1 McpServer', source)) },
-    'v2 of 2025': { make: () => clientV2('of 2025'), handle: handlerV2(() => makeV2('v2 McpServer', source)) },
-    'v2 of 2026': { make: () => clientV2('of 2026'), handle: handlerV2(() => makeV2('v2 McpServer', source)) },
+    v1: { make: () => clientV1(), handle: statelessV1(() => makeV1('v1 McpServer', source)) },
+    'v2 of 2025': {
+      make: () => clientV2('of 2025'),
+      handle: handlerV2(() => makeV2('v2 McpServer', source)),
+    },
+    'v2 of 2026': {
+      make: () => clientV2('of 2026'),
+      handle: handlerV2(() => makeV2('v2 McpServer', source)),
+    },
   }
   const mounts: [name: string, mount: (handle: Handle, optional: boolean) => RequestListener][] = [
-    ['Express', (handle, optional) => { const app = express(); app.use('/mcp', credentials(source, { optional }), (request, response) => void handle(request, response)); return app as RequestListener }],
+    [
+      'Express',
+      (handle, optional) => {
+        const app = express()
+        app.use(
+          '/mcp',
+          credentials(source, { optional }),
+          (request, response) => void handle(request, response),
+        )
+        return app as RequestListener
+      },
+    ],
     ['node:http', (handle, optional) => withCredentials(handle, source, { optional })],
   ]
   for (const [name, { make, handle }] of Object.entries(clients)) {
     test(`${name}: through the MCP adapter, a result that a person can act on`, async () => {
-      await serving((request, response) => void handle(request, response), async (url) => {
-        const client = make()
-        await connectOverHttp(client, url)
-        const result: Result = await peerOf(client).call('whoami')
-        await client.close()
-        assert.equal(result.isError, true)
-        assert.match(String(result.content?.[0]?.text), /Connect the account in the gateway/)
-      })
+      await serving(
+        (request, response) => void handle(request, response),
+        async (url) => {
+          const client = make()
+          await connectOverHttp(client, url)
+          const result: Result = await peerOf(client).call('whoami')
+          await client.close()
+          assert.equal(result.isError, true)
+          assert.match(String(result.content?.[0]?.text), /Connect the account in the gateway/)
+        },
+      )
     })
 
     for (const [front, mount] of mounts) {
       test(`${name}: through ${front} in front of the endpoint it cannot connect, and says 403`, async () => {
         let requests = 0
         const listener = mount(handle, false)
-        await serving((request, response) => { requests += 1; listener(request, response) }, async (url) => {
-          const client = make()
-          await assert.rejects(connectOverHttp(client, url), /403|Connect the account/)
-          // It stopped there: no log-in, no older protocol.
-          assert(requests <= 2)
-        })
+        await serving(
+          (request, response) => {
+            requests += 1
+            listener(request, response)
+          },
+          async (url) => {
+            const client = make()
+            await assert.rejects(connectOverHttp(client, url), /403|Connect the account/)
+            // It stopped there: no log-in, no older protocol.
+            assert(requests <= 2)
+          },
+        )
       })
 
       test(`${name}: through ${front} with optional: true it connects, and the MCP adapter answers`, async () => {

@@ -7,19 +7,39 @@ import { InMemoryTransport as InMemoryV1 } from '@modelcontextprotocol/sdk/inMem
 import { InMemoryTaskStore } from '@modelcontextprotocol/sdk/experimental/tasks'
 import { Server as ServerV1 } from '@modelcontextprotocol/sdk/server/index.js'
 import { McpServer as McpServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js'
-import { CallToolRequestSchema, CallToolResultSchema, CreateMessageRequestSchema, CreateTaskResultSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js'
-import { InMemoryTransport as InMemoryV2, McpServer as McpServerV2, Server as ServerV2 } from '@modelcontextprotocol/server'
+import {
+  CallToolRequestSchema,
+  CallToolResultSchema,
+  CreateMessageRequestSchema,
+  CreateTaskResultSchema,
+  ElicitRequestSchema,
+} from '@modelcontextprotocol/sdk/types.js'
+import {
+  InMemoryTransport as InMemoryV2,
+  McpServer as McpServerV2,
+  Server as ServerV2,
+} from '@modelcontextprotocol/server'
 import { getCredentials, StaticCredential } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/mcp'
 import type { McpOptions, RedactionReport } from 'mcp-credentials/mcp'
 import { z } from 'zod'
-import { clientV1, clientV2, connectOverHttp, handlerV2, inMemory, listen, peerOf, statelessV1 } from './wirings.js'
+import {
+  clientV1,
+  clientV2,
+  connectOverHttp,
+  handlerV2,
+  inMemory,
+  listen,
+  peerOf,
+  statelessV1,
+} from './wirings.js'
 import type { AnyClient, AnyV1, AnyV2, Handle, Peer } from './wirings.js'
 
 // Of at most 50 bytes, of which a Buffer prints no more.
 const TOKEN = `FAKE+tok/en"q\\b&<l>'%$&-0123456789abcdef`
 const PASSWORD = `FAKE-pässwörd-\u{1f511}"\\/&<'%$&-9876543210`
-const source = () => new StaticCredential({ token: TOKEN, password: PASSWORD, baseUrl: 'https://api.example/KEEP' })
+const source = () =>
+  new StaticCredential({ token: TOKEN, password: PASSWORD, baseUrl: 'https://api.example/KEEP' })
 
 const json = (text: string) => JSON.stringify(text).slice(1, -1)
 
@@ -28,17 +48,30 @@ function findLeak(received: string): string | undefined {
   for (const secret of [TOKEN, PASSWORD]) {
     const bytes = Buffer.from(secret)
     const forms = [
-      secret, json(secret), json(json(secret)), json(json(json(secret))), json(json(json(json(secret)))),
-      encodeURIComponent(secret), new URLSearchParams({ s: secret }).toString().slice(2), new URL(`http://h/?${secret}`).search.slice(1),
-      ...[0, 1, 2].map((before) => Buffer.concat([Buffer.alloc(before), bytes]).toString('base64').slice(before === 0 ? 0 : before + 1, -4)),
-      bytes.toString('hex'), bytes.toString('hex').replace(/..(?=.)/g, '$& '), [...bytes].join(','),
+      secret,
+      json(secret),
+      json(json(secret)),
+      json(json(json(secret))),
+      json(json(json(json(secret)))),
+      encodeURIComponent(secret),
+      new URLSearchParams({ s: secret }).toString().slice(2),
+      new URL(`http://h/?${secret}`).search.slice(1),
+      ...[0, 1, 2].map((before) =>
+        Buffer.concat([Buffer.alloc(before), bytes])
+          .toString('base64')
+          .slice(before === 0 ? 0 : before + 1, -4),
+      ),
+      bytes.toString('hex'),
+      bytes.toString('hex').replace(/..(?=.)/g, '$& '),
+      [...bytes].join(','),
     ]
     for (const form of forms) {
       if (received.includes(form)) return form
     }
     // And no eight characters in a row.
     for (const text of [secret, json(secret)]) {
-      for (let start = 0; start + 8 <= text.length; start++) if (received.includes(text.slice(start, start + 8))) return text.slice(start, start + 8)
+      for (let start = 0; start + 8 <= text.length; start++)
+        if (received.includes(text.slice(start, start + 8))) return text.slice(start, start + 8)
     }
   }
   return undefined
@@ -60,47 +93,138 @@ const password = () => getCredentials('static').field('password')
 type Leak = (around: Surroundings) => unknown
 
 const leaks: Record<string, Leak> = {
-  'an exception': () => { throw new Error(`KEEP ${secret()}`) },
-  'an exception with data': () => { throw Object.assign(new Error('KEEP'), { data: { authorization: secret() } }) },
-  'a thrown string': () => { throw `KEEP ${secret()}` },
-  'a bad header': () => { new Headers({ authorization: `KEEP ${secret()}\nX: y` }) },
-  'an error with the URL': () => { throw new TypeError(`KEEP fetch failed: ${new URL(`http://upstream.example/?key=${secret()}&p=${password()}`)}`) },
-  'an echo of the request': () => text(JSON.stringify({ keep: 'KEEP', headers: { authorization: `Bearer ${secret()}`, password: password() } })),
-  'the environment': () => { process.env['LEAKED'] = secret(); try { return text(`KEEP ${JSON.stringify(process.env)}`) } finally { delete process.env['LEAKED'] } },
-  ...Object.fromEntries([0, 1, 2, 3, 4, 5].map((length): [string, Leak] => [
-    `a Basic header with a user name of ${length}`,
-    () => text(`KEEP Basic ${Buffer.from(`${'u'.repeat(length)}:${secret()}`).toString('base64')}`),
-  ])),
-  'a query string': () => text(`KEEP ${new URLSearchParams({ secret: secret(), password: password() })}`),
+  'an exception': () => {
+    throw new Error(`KEEP ${secret()}`)
+  },
+  'an exception with data': () => {
+    throw Object.assign(new Error('KEEP'), { data: { authorization: secret() } })
+  },
+  'a thrown string': () => {
+    throw `KEEP ${secret()}`
+  },
+  'a bad header': () => {
+    new Headers({ authorization: `KEEP ${secret()}\nX: y` })
+  },
+  'an error with the URL': () => {
+    throw new TypeError(
+      `KEEP fetch failed: ${new URL(`http://upstream.example/?key=${secret()}&p=${password()}`)}`,
+    )
+  },
+  'an echo of the request': () =>
+    text(
+      JSON.stringify({
+        keep: 'KEEP',
+        headers: { authorization: `Bearer ${secret()}`, password: password() },
+      }),
+    ),
+  'the environment': () => {
+    process.env['LEAKED'] = secret()
+    try {
+      return text(`KEEP ${JSON.stringify(process.env)}`)
+    } finally {
+      delete process.env['LEAKED']
+    }
+  },
+  ...Object.fromEntries(
+    [0, 1, 2, 3, 4, 5].map((length): [string, Leak] => [
+      `a Basic header with a user name of ${length}`,
+      () =>
+        text(`KEEP Basic ${Buffer.from(`${'u'.repeat(length)}:${secret()}`).toString('base64')}`),
+    ]),
+  ),
+  'a query string': () =>
+    text(`KEEP ${new URLSearchParams({ secret: secret(), password: password() })}`),
   'a dump of a Buffer': () => text(`KEEP ${inspect(Buffer.from(secret()))}`),
   'a Buffer in JSON': () => text(`KEEP ${JSON.stringify(Buffer.from(secret()))}`),
-  'JSON in JSON in JSON': () => text(`KEEP ${JSON.stringify(JSON.stringify(JSON.stringify({ secret: secret(), password: password() })))}`),
+  'JSON in JSON in JSON': () =>
+    text(
+      `KEEP ${JSON.stringify(JSON.stringify(JSON.stringify({ secret: secret(), password: password() })))}`,
+    ),
   'structured content': () => ({ ...text('KEEP'), structuredContent: { token: secret() } }),
-  'a list of bytes in structured content': () => ({ ...text('KEEP'), structuredContent: { data: [...Buffer.from(secret())] } }),
-  'a resource link': () => ({ content: [{ type: 'resource_link', name: 'KEEP', uri: `https://upstream.example/${encodeURIComponent(secret())}` }] }),
-  'an embedded resource': () => ({ content: [{ type: 'resource', resource: { uri: 'test://KEEP', text: secret() } }] }),
-  'an image': () => ({ content: [{ type: 'image', mimeType: 'image/KEEP', data: Buffer.from(`GIF ${secret()}`).toString('base64') }] }),
+  'a list of bytes in structured content': () => ({
+    ...text('KEEP'),
+    structuredContent: { data: [...Buffer.from(secret())] },
+  }),
+  'a resource link': () => ({
+    content: [
+      {
+        type: 'resource_link',
+        name: 'KEEP',
+        uri: `https://upstream.example/${encodeURIComponent(secret())}`,
+      },
+    ],
+  }),
+  'an embedded resource': () => ({
+    content: [{ type: 'resource', resource: { uri: 'test://KEEP', text: secret() } }],
+  }),
+  'an image': () => ({
+    content: [
+      {
+        type: 'image',
+        mimeType: 'image/KEEP',
+        data: Buffer.from(`GIF ${secret()}`).toString('base64'),
+      },
+    ],
+  }),
   'a property name': () => ({ ...text('KEEP'), _meta: { [secret()]: 1 } }),
-  'a log message of the context': async ({ log }) => { await log({ keep: 'KEEP', secret: secret() }); return text('done') },
-  'a log message of the server': async ({ serverLog }) => { await serverLog(`KEEP ${password()}`); return text('done') },
-  'a log message after the call': ({ serverLog }) => { const late = secret(); setTimeout(() => void serverLog(`KEEP ${late}`), 20); return text('done') },
-  'a progress message': async ({ progress }) => { await progress(`KEEP ${secret()}`); return text('done') },
-  'a sampling request': async ({ sample }) => { await sample(`KEEP ${secret()}`); return text('done') },
-  'an elicitation': async ({ elicit }) => { await elicit(`KEEP ${secret()}`); return text('done') },
+  'a log message of the context': async ({ log }) => {
+    await log({ keep: 'KEEP', secret: secret() })
+    return text('done')
+  },
+  'a log message of the server': async ({ serverLog }) => {
+    await serverLog(`KEEP ${password()}`)
+    return text('done')
+  },
+  'a log message after the call': ({ serverLog }) => {
+    const late = secret()
+    setTimeout(() => void serverLog(`KEEP ${late}`), 20)
+    return text('done')
+  },
+  'a progress message': async ({ progress }) => {
+    await progress(`KEEP ${secret()}`)
+    return text('done')
+  },
+  'a sampling request': async ({ sample }) => {
+    await sample(`KEEP ${secret()}`)
+    return text('done')
+  },
+  'an elicitation': async ({ elicit }) => {
+    await elicit(`KEEP ${secret()}`)
+    return text('done')
+  },
 }
 
 const INFO = { name: 'leaks', version: '1.0.0' }
 const CAPABILITIES = { logging: {}, tools: {} }
 const requestedSchema = { type: 'object' as const, properties: {} }
-const messagesOf = (value: string) => ({ messages: [{ role: 'user' as const, content: { type: 'text' as const, text: value } }], maxTokens: 1 })
+const messagesOf = (value: string) => ({
+  messages: [{ role: 'user' as const, content: { type: 'text' as const, text: value } }],
+  maxTokens: 1,
+})
 
-type Extra = { _meta?: { progressToken?: string | number }; sendNotification(message: unknown): Promise<void> }
-type Ctx = { mcpReq: { _meta?: { progressToken?: string | number }; notify(message: unknown): Promise<void>; log(level: string, data: unknown): Promise<void>; requestSampling(params: unknown): Promise<unknown>; elicitInput(params: unknown): Promise<unknown> } }
+type Extra = {
+  _meta?: { progressToken?: string | number }
+  sendNotification(message: unknown): Promise<void>
+}
+type Ctx = {
+  mcpReq: {
+    _meta?: { progressToken?: string | number }
+    notify(message: unknown): Promise<void>
+    log(level: string, data: unknown): Promise<void>
+    requestSampling(params: unknown): Promise<unknown>
+    elicitInput(params: unknown): Promise<unknown>
+  }
+}
 
 const aroundV1 = (server: ServerV1, { _meta, sendNotification }: Extra): Surroundings => ({
-  log: (data) => sendNotification({ method: 'notifications/message', params: { level: 'info', data } }),
+  log: (data) =>
+    sendNotification({ method: 'notifications/message', params: { level: 'info', data } }),
   serverLog: (data) => server.sendLoggingMessage({ level: 'info', data }),
-  progress: (message) => sendNotification({ method: 'notifications/progress', params: { progressToken: _meta?.progressToken, progress: 1, message } }),
+  progress: (message) =>
+    sendNotification({
+      method: 'notifications/progress',
+      params: { progressToken: _meta?.progressToken, progress: 1, message },
+    }),
   sample: (value) => server.createMessage(messagesOf(value)),
   elicit: (message) => server.elicitInput({ message, requestedSchema }),
 })
@@ -108,36 +232,64 @@ const aroundV1 = (server: ServerV1, { _meta, sendNotification }: Extra): Surroun
 const aroundV2 = (server: ServerV2, { mcpReq }: Ctx): Surroundings => ({
   log: (data) => mcpReq.log('info', data),
   serverLog: (data) => server.sendLoggingMessage({ level: 'info', data }),
-  progress: (message) => mcpReq.notify({ method: 'notifications/progress', params: { progressToken: mcpReq._meta?.progressToken, progress: 1, message } }),
+  progress: (message) =>
+    mcpReq.notify({
+      method: 'notifications/progress',
+      params: { progressToken: mcpReq._meta?.progressToken, progress: 1, message },
+    }),
   sample: (value) => mcpReq.requestSampling(messagesOf(value)),
   elicit: (message) => mcpReq.elicitInput({ message, requestedSchema }),
 })
 
 const makers: Record<string, (options: McpOptions) => AnyV1 | AnyV2> = {
   'v1 McpServer': (options) => {
-    const server = withCredentials(new McpServerV1(INFO, { capabilities: CAPABILITIES }), source, options)
+    const server = withCredentials(
+      new McpServerV1(INFO, { capabilities: CAPABILITIES }),
+      source,
+      options,
+    )
     for (const [name, leak] of Object.entries(leaks)) {
-      const outputSchema = name === 'structured content' ? { outputSchema: { token: z.string() } } : {}
-      server.registerTool(name, outputSchema, ((extra: Extra) => leak(aroundV1(server.server, extra))) as never)
+      const outputSchema =
+        name === 'structured content' ? { outputSchema: { token: z.string() } } : {}
+      server.registerTool(name, outputSchema, ((extra: Extra) =>
+        leak(aroundV1(server.server, extra))) as never)
     }
     return server
   },
   'v1 Server': (options) => {
-    const server = withCredentials(new ServerV1(INFO, { capabilities: CAPABILITIES }), source, options)
-    server.setRequestHandler(CallToolRequestSchema, (({ params }: { params: { name: string } }, extra: Extra) => leaks[params.name]?.(aroundV1(server, extra))) as never)
+    const server = withCredentials(
+      new ServerV1(INFO, { capabilities: CAPABILITIES }),
+      source,
+      options,
+    )
+    server.setRequestHandler(CallToolRequestSchema, ((
+      { params }: { params: { name: string } },
+      extra: Extra,
+    ) => leaks[params.name]?.(aroundV1(server, extra))) as never)
     return server
   },
   'v2 McpServer': (options) => {
-    const server = withCredentials(new McpServerV2(INFO, { capabilities: CAPABILITIES }), source, options)
+    const server = withCredentials(
+      new McpServerV2(INFO, { capabilities: CAPABILITIES }),
+      source,
+      options,
+    )
     for (const [name, leak] of Object.entries(leaks)) {
-      const outputSchema = name === 'structured content' ? { outputSchema: z.object({ token: z.string() }) } : {}
-      server.registerTool(name, outputSchema, ((ctx: Ctx) => leak(aroundV2(server.server, ctx))) as never)
+      const outputSchema =
+        name === 'structured content' ? { outputSchema: z.object({ token: z.string() }) } : {}
+      server.registerTool(name, outputSchema, ((ctx: Ctx) =>
+        leak(aroundV2(server.server, ctx))) as never)
     }
     return server
   },
   'v2 Server': (options) => {
-    const server = withCredentials(new ServerV2(INFO, { capabilities: CAPABILITIES }), source, options)
-    server.setRequestHandler('tools/call', ((request: { params: { name: string } }, ctx: Ctx) => leaks[request.params.name]?.(aroundV2(server, ctx))) as never)
+    const server = withCredentials(
+      new ServerV2(INFO, { capabilities: CAPABILITIES }),
+      source,
+      options,
+    )
+    server.setRequestHandler('tools/call', ((request: { params: { name: string } }, ctx: Ctx) =>
+      leaks[request.params.name]?.(aroundV2(server, ctx))) as never)
     return server
   },
 }
@@ -146,11 +298,22 @@ const makers: Record<string, (options: McpOptions) => AnyV1 | AnyV2> = {
 async function connect(server: AnyV1 | AnyV2): Promise<{ peer: Peer; received: () => string }> {
   const messages: unknown[] = []
   const record = <T extends { onmessage?: unknown }>(transport: T): T => {
-    const { onmessage } = transport as { onmessage?: (message: unknown, ...rest: unknown[]) => void }
-    Object.assign(transport, { onmessage: (message: unknown, ...rest: unknown[]) => { messages.push(message); onmessage?.(message, ...rest) } })
+    const { onmessage } = transport as {
+      onmessage?: (message: unknown, ...rest: unknown[]) => void
+    }
+    Object.assign(transport, {
+      onmessage: (message: unknown, ...rest: unknown[]) => {
+        messages.push(message)
+        onmessage?.(message, ...rest)
+      },
+    })
     return transport
   }
-  const sampled = { model: 'none', role: 'assistant' as const, content: { type: 'text' as const, text: 'ok' } }
+  const sampled = {
+    model: 'none',
+    role: 'assistant' as const,
+    content: { type: 'text' as const, text: 'ok' },
+  }
   const capabilities = { sampling: {}, elicitation: { form: {} } }
   const received = () => JSON.stringify(messages)
   if (server instanceof McpServerV1 || server instanceof ServerV1) {
@@ -174,7 +337,9 @@ async function connect(server: AnyV1 | AnyV2): Promise<{ peer: Peer; received: (
 async function receivedOf(server: AnyV1 | AnyV2, tool: string): Promise<string> {
   const { peer, received } = await connect(server)
   const params = { name: tool, arguments: {}, _meta: { progressToken: 7 } }
-  await (peer.client as ReturnType<typeof clientV2>).callTool(params).catch((error: unknown) => error)
+  await (peer.client as ReturnType<typeof clientV2>)
+    .callTool(params)
+    .catch((error: unknown) => error)
   await sleep(tool.includes('after the call') ? 40 : 0)
   await peer.close()
   return received()
@@ -184,24 +349,39 @@ for (const [kind, make] of Object.entries(makers)) {
   describe(`${kind}: nothing of a secret reaches the client`, () => {
     for (const tool of Object.keys(leaks)) {
       // The high-level servers drop the data of an exception, the low-level ones what is no Error.
-      if (tool === (kind.endsWith('McpServer') ? 'an exception with data' : 'a thrown string')) continue
+      if (tool === (kind.endsWith('McpServer') ? 'an exception with data' : 'a thrown string'))
+        continue
       test(tool, async () => {
         const reports: RedactionReport[] = []
-        const received = await receivedOf(make({ onRedact: (report) => { reports.push(report); throw new Error(TOKEN) } }), tool)
+        const received = await receivedOf(
+          make({
+            onRedact: (report) => {
+              reports.push(report)
+              throw new Error(TOKEN)
+            },
+          }),
+          tool,
+        )
         assert.equal(findLeak(received), undefined)
         if (/structured/.test(tool)) assert.match(received, /"isError":true/)
-        if (/structured|an image/.test(tool)) assert.match(received, /withheld, because it held a secret \(field \\"token\\"\)/)
+        if (/structured|an image/.test(tool))
+          assert.match(received, /withheld, because it held a secret \(field \\"token\\"\)/)
         else assert.match(received, /KEEP/)
         assert(reports.length > 0)
         assert.equal(findLeak(JSON.stringify(reports)), undefined)
-        for (const { found } of reports) assert.match(String(found[0]?.secret), /^field "(token|password)"$/)
+        for (const { found } of reports)
+          assert.match(String(found[0]?.secret), /^field "(token|password)"$/)
         // A message that names no request may be any tool's.
-        if (!/of the server|after the call|sampling|elicitation/.test(tool)) assert.equal(reports[0]?.tool, tool)
+        if (!/of the server|after the call|sampling|elicitation/.test(tool))
+          assert.equal(reports[0]?.tool, tool)
       })
 
       test(`${tool}: with redact: false the search finds it`, async () => {
         const reports: RedactionReport[] = []
-        const received = await receivedOf(make({ redact: false, onRedact: (report) => reports.push(report) }), tool)
+        const received = await receivedOf(
+          make({ redact: false, onRedact: (report) => reports.push(report) }),
+          tool,
+        )
         assert(findLeak(received), received)
         assert.deepEqual(reports, [])
       })
@@ -215,15 +395,32 @@ describe('over HTTP, every byte that the client received', () => {
     const response = await fetch(url, init)
     for (const header of response.headers) bytes.push(header.join(': '))
     const decoder = new TextDecoder()
-    const tap = new TransformStream<Uint8Array, Uint8Array>({ transform(chunk, out) { bytes.push(decoder.decode(chunk, { stream: true })); out.enqueue(chunk) } })
+    const tap = new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, out) {
+        bytes.push(decoder.decode(chunk, { stream: true }))
+        out.enqueue(chunk)
+      },
+    })
     return new Response(response.body?.pipeThrough(tap) ?? null, response)
   }
   const connections: Record<string, (options: McpOptions) => [Handle, AnyClient]> = {
-    'v1': (options) => [statelessV1(() => makers['v1 McpServer']!(options) as AnyV1), clientV1()],
-    'v2 of 2025': (options) => [handlerV2(() => makers['v2 McpServer']!(options) as AnyV2), clientV2('of 2025')],
-    'v2 of 2026': (options) => [handlerV2(() => makers['v2 McpServer']!(options) as AnyV2), clientV2('of 2026')],
+    v1: (options) => [statelessV1(() => makers['v1 McpServer']!(options) as AnyV1), clientV1()],
+    'v2 of 2025': (options) => [
+      handlerV2(() => makers['v2 McpServer']!(options) as AnyV2),
+      clientV2('of 2025'),
+    ],
+    'v2 of 2026': (options) => [
+      handlerV2(() => makers['v2 McpServer']!(options) as AnyV2),
+      clientV2('of 2026'),
+    ],
   }
-  const tried = ['an exception', 'an echo of the request', 'structured content', 'a property name', 'a progress message']
+  const tried = [
+    'an exception',
+    'an echo of the request',
+    'structured content',
+    'a property name',
+    'a progress message',
+  ]
   for (const [name, make] of Object.entries(connections)) {
     for (const redact of [undefined, false] as const) {
       test(`${name}${redact === false ? ': with redact: false the search finds each' : ''}`, async () => {
@@ -232,7 +429,9 @@ describe('over HTTP, every byte that the client received', () => {
         await connectOverHttp(client, server.url, undefined, recordingFetch)
         for (const tool of tried) {
           bytes.length = 0
-          await (client as ReturnType<typeof clientV2>).callTool({ name: tool, arguments: {}, _meta: { progressToken: 7 } }).catch((error: unknown) => error)
+          await (client as ReturnType<typeof clientV2>)
+            .callTool({ name: tool, arguments: {}, _meta: { progressToken: 7 } })
+            .catch((error: unknown) => error)
           const leak = findLeak(bytes.join(''))
           assert(bytes.join('').length > 100)
           if (redact === false) assert(leak, tool)
@@ -249,7 +448,11 @@ describe('options.redact', () => {
   test('except leaves fields that are no secrets', async () => {
     const tell = (options: McpOptions) => {
       const server = withCredentials(new McpServerV2(INFO), source, options)
-      server.registerTool('tell', {}, () => ({ content: [{ type: 'text', text: `${getCredentials('static').field('baseUrl')} ${secret()}` }] }))
+      server.registerTool('tell', {}, () => ({
+        content: [
+          { type: 'text', text: `${getCredentials('static').field('baseUrl')} ${secret()}` },
+        ],
+      }))
       return server
     }
     const textOf = async (options: McpOptions) => {
@@ -259,7 +462,10 @@ describe('options.redact', () => {
       return result.content?.[0]?.text
     }
     assert.equal(await textOf({}), '[redacted] [redacted]')
-    assert.equal(await textOf({ redact: { except: ['baseUrl'] } }), 'https://api.example/KEEP [redacted]')
+    assert.equal(
+      await textOf({ redact: { except: ['baseUrl'] } }),
+      'https://api.example/KEEP [redacted]',
+    )
   })
 
   test('a server that was connected before it was given its credentials', async () => {
@@ -268,12 +474,18 @@ describe('options.redact', () => {
     await server.connect(far)
     withCredentials(server, source)
     withCredentials(new ServerV2(INFO), source)
-    server.setRequestHandler('tools/call', (async () => { await server.sendLoggingMessage({ level: 'info', data: secret() }); return text('done') }) as never)
+    server.setRequestHandler('tools/call', (async () => {
+      await server.sendLoggingMessage({ level: 'info', data: secret() })
+      return text('done')
+    }) as never)
     const client = clientV2('of 2025')
     await client.connect(near)
     const messages: unknown[] = []
     const { onmessage } = near
-    near.onmessage = (message) => { messages.push(message); onmessage?.(message) }
+    near.onmessage = (message) => {
+      messages.push(message)
+      onmessage?.(message)
+    }
     await client.callTool({ name: 'any' })
     await client.close()
     assert.match(JSON.stringify(messages), /redacted/)
@@ -297,22 +509,43 @@ describe('v1 task results', () => {
     for (const redact of [undefined, false] as const) {
       test(`${name}${redact === false ? ': with redact: false the search finds it' : ''}`, async () => {
         const taskStore = new InMemoryTaskStore()
-        const server = withCredentials(new McpServerV1(INFO, { taskStore, capabilities: { tasks: { requests: { tools: { call: {} } } } } }), source, { ...(redact === false && { redact }) })
-        server.experimental.tasks.registerToolTask('task', { inputSchema: {}, execution: { taskSupport: 'required' } }, {
-          async createTask(_args, { taskStore }) {
-            const task = await taskStore.createTask({ ttl: 60_000 })
-            const late = result()
-            setTimeout(() => void taskStore.storeTaskResult(task.taskId, 'completed', late as never), 10)
-            return { task }
+        const server = withCredentials(
+          new McpServerV1(INFO, {
+            taskStore,
+            capabilities: { tasks: { requests: { tools: { call: {} } } } },
+          }),
+          source,
+          { ...(redact === false && { redact }) },
+        )
+        server.experimental.tasks.registerToolTask(
+          'task',
+          { inputSchema: {}, execution: { taskSupport: 'required' } },
+          {
+            async createTask(_args, { taskStore }) {
+              const task = await taskStore.createTask({ ttl: 60_000 })
+              const late = result()
+              setTimeout(
+                () => void taskStore.storeTaskResult(task.taskId, 'completed', late as never),
+                10,
+              )
+              return { task }
+            },
+            getTask: (_args, { taskId, taskStore }) => taskStore.getTask(taskId),
+            getTaskResult: async (_args, { taskId, taskStore }) =>
+              (await taskStore.getTaskResult(taskId)) as never,
           },
-          getTask: (_args, { taskId, taskStore }) => taskStore.getTask(taskId),
-          getTaskResult: async (_args, { taskId, taskStore }) => (await taskStore.getTaskResult(taskId)) as never,
-        })
+        )
         const peer = await inMemory(server)
         const client = peer.client as ReturnType<typeof clientV1>
-        const { task } = await client.request({ method: 'tools/call', params: { name: 'task', arguments: {}, task: { ttl: 60_000 } } }, CreateTaskResultSchema)
+        const { task } = await client.request(
+          { method: 'tools/call', params: { name: 'task', arguments: {}, task: { ttl: 60_000 } } },
+          CreateTaskResultSchema,
+        )
         await sleep(30)
-        const stored = await client.request({ method: 'tasks/result', params: { taskId: task.taskId } }, CallToolResultSchema)
+        const stored = await client.request(
+          { method: 'tasks/result', params: { taskId: task.taskId } },
+          CallToolResultSchema,
+        )
         await peer.close()
         taskStore.cleanup()
         const leak = findLeak(JSON.stringify(stored))

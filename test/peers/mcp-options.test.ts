@@ -6,41 +6,85 @@ import { Server as ServerV1 } from '@modelcontextprotocol/sdk/server/index.js'
 import { McpServer as McpServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js'
 import { McpServer as McpServerV2, Server as ServerV2 } from '@modelcontextprotocol/server'
-import { CredentialError, CredentialNotFoundError, fromEnv, getCredentials, OAuthCredential } from 'mcp-credentials'
+import {
+  CredentialError,
+  CredentialNotFoundError,
+  fromEnv,
+  getCredentials,
+  OAuthCredential,
+} from 'mcp-credentials'
 import type { CredentialRequest, CredentialSource } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/mcp'
 import { z } from 'zod'
 import { afterwards, fingerprint, makeV1, makeV2 } from './servers.js'
-import { clientV1, clientV2, handlerV2, inMemory, KINDS_V1, KINDS_V2, listen, overHttp, peerOf, statefulV2, statelessV1, using } from './wirings.js'
+import {
+  clientV1,
+  clientV2,
+  handlerV2,
+  inMemory,
+  KINDS_V1,
+  KINDS_V2,
+  listen,
+  overHttp,
+  peerOf,
+  statefulV2,
+  statelessV1,
+  using,
+} from './wirings.js'
 import type { AnyV1, AnyV2, Handle, Result } from './wirings.js'
 
 const TOKEN = 'FAKE-options-0123456789abcdef-do-not-leak'
 const INFO = { name: 'peer', version: '1.0.0' }
 const give: CredentialSource = () => new OAuthCredential({ accessToken: TOKEN })
 const miss = fromEnv('PEER_', { type: 'oauth', env: {} })
-const reply = () => ({ content: [{ type: 'text' as const, text: fingerprint(getCredentials('oauth').accessToken) }] })
+const reply = () => ({
+  content: [{ type: 'text' as const, text: fingerprint(getCredentials('oauth').accessToken) }],
+})
 const textOf = (result: unknown) => (result as Result).content?.[0]?.text
 
 const KINDS = [...KINDS_V1, ...KINDS_V2]
-const make = (kind: (typeof KINDS)[number], ...rest: [CredentialSource, Parameters<typeof makeV1>[2]?]): AnyV1 | AnyV2 =>
+const make = (
+  kind: (typeof KINDS)[number],
+  ...rest: [CredentialSource, Parameters<typeof makeV1>[2]?]
+): AnyV1 | AnyV2 =>
   kind === 'v1 McpServer' || kind === 'v1 Server' ? makeV1(kind, ...rest) : makeV2(kind, ...rest)
 
 describe('a source that fails with anything else than a CredentialError', () => {
   const sources: [name: string, source: CredentialSource, message: RegExp][] = [
-    ['throws', () => { throw new Error(`vault: ${TOKEN}`) }, /^vault:/],
+    [
+      'throws',
+      () => {
+        throw new Error(`vault: ${TOKEN}`)
+      },
+      /^vault:/,
+    ],
     ['rejects', () => Promise.reject(new Error(`vault: ${TOKEN}`)), /^vault:/],
-    ['returns a plain object', () => ({ type: 'oauth', accessToken: TOKEN }) as never, /^A credential source returns a StaticCredential or/],
-    ['returns nothing', () => undefined as never, /^A credential source returns a StaticCredential or/],
+    [
+      'returns a plain object',
+      () => ({ type: 'oauth', accessToken: TOKEN }) as never,
+      /^A credential source returns a StaticCredential or/,
+    ],
+    [
+      'returns nothing',
+      () => undefined as never,
+      /^A credential source returns a StaticCredential or/,
+    ],
   ]
   for (const kind of KINDS) {
     for (const [name, source, message] of sources) {
       test(`${kind}: ${name}: the client gets a general message, onError the error`, async () => {
         const errors: unknown[] = []
-        const onError = (error: unknown) => { errors.push(error); throw error }
+        const onError = (error: unknown) => {
+          errors.push(error)
+          throw error
+        }
         await using(inMemory(make(kind, source, { onError })), async ({ call }) => {
           const result = await call('whoami')
           assert.equal(result.isError, true)
-          assert.match(String(textOf(result)), /^The server could not load the credential for this call\./)
+          assert.match(
+            String(textOf(result)),
+            /^The server could not load the credential for this call\./,
+          )
           assert(!JSON.stringify(result).includes(TOKEN.slice(0, 12)))
         })
         assert.equal(errors.length, 1)
@@ -50,9 +94,16 @@ describe('a source that fails with anything else than a CredentialError', () => 
   }
 
   test('without onError the client still gets the general message', async () => {
-    await using(inMemory(make('v2 Server', () => { throw TOKEN })), async ({ call }) => {
-      assert.match(String(textOf(await call('whoami'))), /^The server could not load/)
-    })
+    await using(
+      inMemory(
+        make('v2 Server', () => {
+          throw TOKEN
+        }),
+      ),
+      async ({ call }) => {
+        assert.match(String(textOf(await call('whoami'))), /^The server could not load/)
+      },
+    )
   })
 })
 
@@ -64,16 +115,23 @@ describe('an optional credential', () => {
           assert.equal(textOf(await call('optional')), 'ERR_CREDENTIAL_MISSING')
         })
       }
-      await using(inMemory(make(kind, miss, { optional: (tool) => tool !== 'optional' })), async ({ call }) => {
-        assert.equal((await call('optional')).isError, true)
-      })
+      await using(
+        inMemory(make(kind, miss, { optional: (tool) => tool !== 'optional' })),
+        async ({ call }) => {
+          assert.equal((await call('optional')).isError, true)
+        },
+      )
     })
 
     test(`${kind}: is still refused when it is malformed or unknown`, async () => {
       const invalid = fromEnv('PEER_', { type: 'oauth', env: { PEER_ACCESS_TOKEN: 'é' } })
-      const unknown: CredentialSource = () => { throw new CredentialNotFoundError('tenant') }
+      const unknown: CredentialSource = () => {
+        throw new CredentialNotFoundError('tenant')
+      }
       for (const source of [invalid, unknown]) {
-        await using(inMemory(make(kind, source, { optional: true })), async ({ call }) => assert.equal((await call('optional')).isError, true))
+        await using(inMemory(make(kind, source, { optional: true })), async ({ call }) =>
+          assert.equal((await call('optional')).isError, true),
+        )
       }
     })
   }
@@ -92,7 +150,9 @@ describe('a call that is cancelled while the source is busy', () => {
       await using(inMemory(make(kind, slow)), async ({ call }) => {
         const controller = new AbortController()
         setTimeout(() => controller.abort(), 20)
-        await assert.rejects(call('leave', { name, milliseconds: 0 }, { signal: controller.signal }))
+        await assert.rejects(
+          call('leave', { name, milliseconds: 0 }, { signal: controller.signal }),
+        )
         await sleep(80)
         assert.equal(signal?.aborted, true)
         assert.equal(afterwards.has(name), false)
@@ -103,11 +163,17 @@ describe('a call that is cancelled while the source is busy', () => {
 
 describe('what a source is told of the call', () => {
   const authInfo = { token: 'caller', clientId: 'client', scopes: [] }
-  const authenticated = (handle: Handle): Handle => (request, response) => handle(Object.assign(request, { auth: authInfo }), response)
+  const authenticated =
+    (handle: Handle): Handle =>
+    (request, response) =>
+      handle(Object.assign(request, { auth: authInfo }), response)
   const serve = {
-    v1: (source: CredentialSource) => [statelessV1(() => makeV1('v1 McpServer', source)), clientV1()] as const,
-    v2: (source: CredentialSource) => [handlerV2(() => makeV2('v2 McpServer', source)), clientV2('of 2026')] as const,
-    'v2 with sessions': (source: CredentialSource) => [statefulV2(() => makeV2('v2 Server', source)), clientV2('of 2025')] as const,
+    v1: (source: CredentialSource) =>
+      [statelessV1(() => makeV1('v1 McpServer', source)), clientV1()] as const,
+    v2: (source: CredentialSource) =>
+      [handlerV2(() => makeV2('v2 McpServer', source)), clientV2('of 2026')] as const,
+    'v2 with sessions': (source: CredentialSource) =>
+      [statefulV2(() => makeV2('v2 Server', source)), clientV2('of 2025')] as const,
   }
   for (const [name, wire] of Object.entries(serve)) {
     test(`${name}: the tool, the headers, who calls, the session and the signal`, async () => {
@@ -118,7 +184,9 @@ describe('what a source is told of the call', () => {
       }
       const [handle, client] = wire(source)
       const connected = overHttp(authenticated(handle), client, () => ({ 'X-Tenant': 'acme' }))
-      await using(connected, async ({ call }) => { await call('whoami') })
+      await using(connected, async ({ call }) => {
+        await call('whoami')
+      })
       const [request] = requests
       assert.equal(request?.tool, 'whoami')
       assert.equal(request?.headers?.get('X-Tenant'), 'acme')
@@ -133,21 +201,46 @@ describe('what a source is told of the call', () => {
   test('v1 over legacy SSE: each header of a POST, those that Node.js keeps in a list too', async () => {
     const transports = new Map<string, SSEServerTransport>()
     let cookies: unknown
-    const source: CredentialSource = (request) => { cookies = request.headers?.get('set-cookie'); return give(request) }
+    const source: CredentialSource = (request) => {
+      cookies = request.headers?.get('set-cookie')
+      return give(request)
+    }
     const server = await listen((request, response) => {
       const { searchParams } = new URL(String(request.url), 'http://127.0.0.1')
-      if (request.method === 'POST') return void transports.get(String(searchParams.get('sessionId')))?.handlePostMessage(request, response)
+      if (request.method === 'POST')
+        return void transports
+          .get(String(searchParams.get('sessionId')))
+          ?.handlePostMessage(request, response)
       const transport = new SSEServerTransport('/messages', response)
       transports.set(transport.sessionId, transport)
       void makeV1('v1 McpServer', source).connect(transport)
     })
     const client = clientV1()
-    const headers: [string, string][] = [['set-cookie', 'a=1'], ['set-cookie', 'b=2']]
-    await client.connect(new SSEClientTransport(server.url, { fetch: (url, init) => { const all = new Headers(init?.headers); for (const [name, value] of headers) all.append(name, value); return fetch(url, { ...init, headers: all }) } }) as never)
-    await using(Promise.resolve(peerOf(client, async () => { await client.close(); await server.close() })), async ({ call }) => {
-      assert.equal(textOf(await call('whoami')), fingerprint(TOKEN))
-      assert.equal(cookies, 'a=1, b=2')
-    })
+    const headers: [string, string][] = [
+      ['set-cookie', 'a=1'],
+      ['set-cookie', 'b=2'],
+    ]
+    await client.connect(
+      new SSEClientTransport(server.url, {
+        fetch: (url, init) => {
+          const all = new Headers(init?.headers)
+          for (const [name, value] of headers) all.append(name, value)
+          return fetch(url, { ...init, headers: all })
+        },
+      }) as never,
+    )
+    await using(
+      Promise.resolve(
+        peerOf(client, async () => {
+          await client.close()
+          await server.close()
+        }),
+      ),
+      async ({ call }) => {
+        assert.equal(textOf(await call('whoami')), fingerprint(TOKEN))
+        assert.equal(cookies, 'a=1, b=2')
+      },
+    )
   })
 })
 
@@ -162,31 +255,64 @@ describe('options.methods', () => {
     server.registerPrompt('ask', {}, prompt)
     return server
   }
-  for (const [name, create] of [['v1', createV1], ['v2', () => new McpServerV2(INFO)]] as const) {
+  for (const [name, create] of [
+    ['v1', createV1],
+    ['v2', () => new McpServerV2(INFO)],
+  ] as const) {
     test(`${name}: reading a resource and getting a prompt have the credential`, async () => {
-      await using(inMemory(register(withCredentials(create(), give, { methods }))), async ({ client }) => {
-        const resource = await client.readResource({ uri: 'test://file' })
-        assert.match(JSON.stringify(resource), new RegExp(fingerprint(TOKEN)))
-        assert.match(JSON.stringify(await client.getPrompt({ name: 'ask' })), new RegExp(fingerprint(TOKEN)))
-      })
+      await using(
+        inMemory(register(withCredentials(create(), give, { methods }))),
+        async ({ client }) => {
+          const resource = await client.readResource({ uri: 'test://file' })
+          assert.match(JSON.stringify(resource), new RegExp(fingerprint(TOKEN)))
+          assert.match(
+            JSON.stringify(await client.getPrompt({ name: 'ask' })),
+            new RegExp(fingerprint(TOKEN)),
+          )
+        },
+      )
     })
 
     test(`${name}: a missing credential is an error, with the message and the code`, async () => {
       for (const optional of [false, () => true]) {
-        await using(inMemory(register(withCredentials(create(), miss, { methods, optional }))), async ({ client }) => {
-          const refused = { message: /Set PEER_ACCESS_TOKEN/, data: { code: 'ERR_CREDENTIAL_MISSING' } }
-          await assert.rejects(client.readResource({ uri: 'test://file' }), refused)
-          await assert.rejects(client.getPrompt({ name: 'ask' }), refused)
-        })
+        await using(
+          inMemory(register(withCredentials(create(), miss, { methods, optional }))),
+          async ({ client }) => {
+            const refused = {
+              message: /Set PEER_ACCESS_TOKEN/,
+              data: { code: 'ERR_CREDENTIAL_MISSING' },
+            }
+            await assert.rejects(client.readResource({ uri: 'test://file' }), refused)
+            await assert.rejects(client.getPrompt({ name: 'ask' }), refused)
+          },
+        )
       }
-      await using(inMemory(register(withCredentials(create(), () => { throw TOKEN }, { methods }))), async ({ client }) => {
-        await assert.rejects(client.getPrompt({ name: 'ask' }), { message: /The server could not load/, data: { code: 'ERR_CREDENTIAL_UNAVAILABLE' } })
-      })
+      await using(
+        inMemory(
+          register(
+            withCredentials(
+              create(),
+              () => {
+                throw TOKEN
+              },
+              { methods },
+            ),
+          ),
+        ),
+        async ({ client }) => {
+          await assert.rejects(client.getPrompt({ name: 'ask' }), {
+            message: /The server could not load/,
+            data: { code: 'ERR_CREDENTIAL_UNAVAILABLE' },
+          })
+        },
+      )
     })
 
     test(`${name}: other methods need none unless they are listed`, async () => {
       const server = withCredentials(create(), miss)
-      server.registerResource('file', 'test://file', {}, (uri) => ({ contents: [{ uri: uri.href, text: 'public' }] }))
+      server.registerResource('file', 'test://file', {}, (uri) => ({
+        contents: [{ uri: uri.href, text: 'public' }],
+      }))
       await using(inMemory(server), async ({ client }) => {
         assert.match(JSON.stringify(await client.readResource({ uri: 'test://file' })), /public/)
       })
@@ -197,23 +323,59 @@ describe('options.methods', () => {
 describe('a server whose handler is there already', () => {
   const capabilities = { tools: {} }
   const early: [name: string, make: () => AnyV1 | AnyV2][] = [
-    ['v1, a fallback set first', () => { const server = new ServerV1(INFO, { capabilities }); server.fallbackRequestHandler = async () => reply(); return withCredentials(server, give) }],
-    ['v2, a fallback set first', () => { const server = new ServerV2(INFO, { capabilities }); server.fallbackRequestHandler = async () => reply(); return withCredentials(server, give) }],
-    ['v1, a fallback set later', () => { const server = withCredentials(new ServerV1(INFO, { capabilities }), give); server.fallbackRequestHandler = async () => reply(); return server }],
-    ['v2, a fallback set later', () => { const server = withCredentials(new ServerV2(INFO, { capabilities }), give); server.fallbackRequestHandler = async () => reply(); assert(server.fallbackRequestHandler); return server }],
+    [
+      'v1, a fallback set first',
+      () => {
+        const server = new ServerV1(INFO, { capabilities })
+        server.fallbackRequestHandler = async () => reply()
+        return withCredentials(server, give)
+      },
+    ],
+    [
+      'v2, a fallback set first',
+      () => {
+        const server = new ServerV2(INFO, { capabilities })
+        server.fallbackRequestHandler = async () => reply()
+        return withCredentials(server, give)
+      },
+    ],
+    [
+      'v1, a fallback set later',
+      () => {
+        const server = withCredentials(new ServerV1(INFO, { capabilities }), give)
+        server.fallbackRequestHandler = async () => reply()
+        return server
+      },
+    ],
+    [
+      'v2, a fallback set later',
+      () => {
+        const server = withCredentials(new ServerV2(INFO, { capabilities }), give)
+        server.fallbackRequestHandler = async () => reply()
+        assert(server.fallbackRequestHandler)
+        return server
+      },
+    ],
   ]
   for (const [name, create] of early) {
     test(`${name}: is wrapped all the same`, async () => {
-      await using(inMemory(create()), async ({ call }) => assert.equal(textOf(await call('whoami')), fingerprint(TOKEN)))
+      await using(inMemory(create()), async ({ call }) =>
+        assert.equal(textOf(await call('whoami')), fingerprint(TOKEN)),
+      )
     })
   }
 
   test('v2: a handler with schemas of its own is called with the params, and its tool is known by name', async () => {
     const server = new ServerV2(INFO, { capabilities })
     const asked: unknown[] = []
-    withCredentials(server, (request) => { asked.push(request.tool); return give(request) })
+    withCredentials(server, (request) => {
+      asked.push(request.tool)
+      return give(request)
+    })
     const params = z.object({ name: z.string(), params: z.looseObject({}).optional() })
-    server.setRequestHandler('tools/call', { params }, async ({ name }) => ({ content: [{ type: 'text', text: `${name} ${textOf(reply())}` }] }))
+    server.setRequestHandler('tools/call', { params }, async ({ name }) => ({
+      content: [{ type: 'text', text: `${name} ${textOf(reply())}` }],
+    }))
     await using(inMemory(server), async ({ call }) => {
       assert.equal(textOf(await call('whoami')), `whoami ${fingerprint(TOKEN)}`)
     })
@@ -223,7 +385,12 @@ describe('a server whose handler is there already', () => {
   test('without a handler to wrap, it is refused', () => {
     const server = new McpServerV1(INFO, { capabilities })
     Object.defineProperty(server.server, '_requestHandlers', { value: undefined })
-    assert.throws(() => withCredentials(server, give), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: /handler of tools\/call cannot be wrapped: give the server its credentials before its tools/ })
+    assert.throws(() => withCredentials(server, give), {
+      name: 'TypeError',
+      code: 'ERR_INVALID_ARG_VALUE',
+      message:
+        /handler of tools\/call cannot be wrapped: give the server its credentials before its tools/,
+    })
   })
 })
 
@@ -232,29 +399,52 @@ describe('misuse is a TypeError', () => {
     for (const server of [new McpServerV1(INFO), new McpServerV2(INFO)]) {
       withCredentials(server, give)
       for (const again of [server, server.server]) {
-        assert.throws(() => withCredentials(again, give), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: /given its credentials already/ })
+        assert.throws(() => withCredentials(again, give), {
+          name: 'TypeError',
+          code: 'ERR_INVALID_ARG_VALUE',
+          message: /given its credentials already/,
+        })
       }
     }
   })
 
   test('for what is no server, and for what is no source', () => {
     for (const server of [undefined, null, {}, { server: null }, 'server']) {
-      assert.throws(() => withCredentials(server as never, give), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE', message: /takes an McpServer or a Server/ })
+      assert.throws(() => withCredentials(server as never, give), {
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: /takes an McpServer or a Server/,
+      })
     }
-    assert.throws(() => withCredentials(new McpServerV2(INFO), {} as never), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE', message: /source must be a function/ })
+    assert.throws(() => withCredentials(new McpServerV2(INFO), {} as never), {
+      name: 'TypeError',
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: /source must be a function/,
+    })
   })
 
   test('of the SDK stays its own', () => {
     const server = withCredentials(new ServerV2(INFO, { capabilities: { tools: {} } }), give)
-    assert.throws(() => server.setRequestHandler('tools/call', undefined as never), /handler is required/)
+    assert.throws(
+      () => server.setRequestHandler('tools/call', undefined as never),
+      /handler is required/,
+    )
   })
 })
 
 test('a CredentialError of a custom source reaches the person with its message', async () => {
-  const source: CredentialSource = () => { throw new CredentialError('ERR_CREDENTIAL_NOT_FOUND', 'Connect GitHub first: https://gateway.example/connect') }
+  const source: CredentialSource = () => {
+    throw new CredentialError(
+      'ERR_CREDENTIAL_NOT_FOUND',
+      'Connect GitHub first: https://gateway.example/connect',
+    )
+  }
   for (const kind of KINDS) {
     await using(inMemory(make(kind, source)), async ({ call }) => {
-      assert.deepEqual(await call('whoami'), { content: [{ type: 'text', text: 'Connect GitHub first: https://gateway.example/connect' }], isError: true })
+      assert.deepEqual(await call('whoami'), {
+        content: [{ type: 'text', text: 'Connect GitHub first: https://gateway.example/connect' }],
+        isError: true,
+      })
     })
   }
 })

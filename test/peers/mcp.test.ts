@@ -15,8 +15,14 @@ function textOf(result: Result): string {
 
 for (const { name, overHttp, connect } of WIRINGS) {
   const setupWith = (token: string): Setup => ({
-    source: overHttp ? fromHeaders({ type: 'oauth' }) : fromEnv('PEER_', { type: 'oauth', env: { PEER_ACCESS_TOKEN: token } }),
-    headers: () => ({ 'X-MCP-Cred-Access-Token': token, 'X-Other': 'kept', x_mcp_cred_alias: 'dropped' }),
+    source: overHttp
+      ? fromHeaders({ type: 'oauth' })
+      : fromEnv('PEER_', { type: 'oauth', env: { PEER_ACCESS_TOKEN: token } }),
+    headers: () => ({
+      'X-MCP-Cred-Access-Token': token,
+      'X-Other': 'kept',
+      x_mcp_cred_alias: 'dropped',
+    }),
   })
 
   describe(name, () => {
@@ -32,13 +38,23 @@ for (const { name, overHttp, connect } of WIRINGS) {
       test('signed headers are believed, unsigned and altered ones are not', async () => {
         const [token, key] = [fakeToken(), fakeToken()]
         const source = fromHeaders({ type: 'oauth', verify: { keys: [key], audience: 'peer' } })
-        const signed = await signHeaders({ 'X-MCP-Cred-Access-Token': token }, key, { audience: 'peer' })
-        await using(connect({ source, headers: () => signed }), async ({ call }) => assert.equal(textOf(await call('whoami')), fingerprint(token)))
-        for (const forged of [{ ...signed, 'X-MCP-Cred-Scopes': 'admin' }, { 'X-MCP-Cred-Access-Token': token }]) {
+        const signed = await signHeaders({ 'X-MCP-Cred-Access-Token': token }, key, {
+          audience: 'peer',
+        })
+        await using(connect({ source, headers: () => signed }), async ({ call }) =>
+          assert.equal(textOf(await call('whoami')), fingerprint(token)),
+        )
+        for (const forged of [
+          { ...signed, 'X-MCP-Cred-Scopes': 'admin' },
+          { 'X-MCP-Cred-Access-Token': token },
+        ]) {
           await using(connect({ source, headers: () => forged }), async ({ call }) => {
             const result = await call('whoami')
             assert.equal(result.isError, true)
-            assert.match(textOf(result), /X-MCP-Cred-Signature (does not fit|header: it did not come from the gateway)/)
+            assert.match(
+              textOf(result),
+              /X-MCP-Cred-Signature (does not fit|header: it did not come from the gateway)/,
+            )
           })
         }
       })
@@ -48,12 +64,21 @@ for (const { name, overHttp, connect } of WIRINGS) {
       const token = `${fakeToken()}é`
       const cases: [setup: Setup, message: RegExp][] = overHttp
         ? [
-            [{ ...setupWith(''), headers: () => ({}) }, /^The request carries no X-MCP-Cred-Access-Token header\. Connect the account/],
-            [setupWith('two, tokens'), /^X-MCP-Cred-Access-Token has a comma in it: was the header sent twice\?/],
+            [
+              { ...setupWith(''), headers: () => ({}) },
+              /^The request carries no X-MCP-Cred-Access-Token header\. Connect the account/,
+            ],
+            [
+              setupWith('two, tokens'),
+              /^X-MCP-Cred-Access-Token has a comma in it: was the header sent twice\?/,
+            ],
           ]
         : [
             [{ source: fromEnv('PEER_', { env: {} }) }, /^Set PEER_ACCESS_TOKEN for OAuth/],
-            [{ source: fromEnv('PEER_', { env: { PEER_ACCESS_TOKEN: token } }) }, /^PEER_ACCESS_TOKEN has a control character/],
+            [
+              { source: fromEnv('PEER_', { env: { PEER_ACCESS_TOKEN: token } }) },
+              /^PEER_ACCESS_TOKEN has a control character/,
+            ],
             [{ source: fromHeaders({ type: 'oauth' }) }, /^This call did not come over HTTP/],
           ]
       for (const [setup, message] of cases) {
@@ -72,7 +97,9 @@ for (const { name, overHttp, connect } of WIRINGS) {
         for (const throws of [false, true]) {
           const key = `${name} ${throws}`
           // The low-level servers answer an exception with an error, the others with a result.
-          await call('leave', { name: key, milliseconds: 20, throws }).catch((error: unknown) => assert.match(String(error), /The tool failed/))
+          await call('leave', { name: key, milliseconds: 20, throws }).catch((error: unknown) =>
+            assert.match(String(error), /The tool failed/),
+          )
           assert.equal(await afterwards.get(key), 'ERR_CREDENTIAL_ENDED')
         }
       })
@@ -88,8 +115,13 @@ for (const { name, overHttp, connect } of WIRINGS) {
         await assert.rejects(cancelled)
         for (let wait = 0; wait < 100 && !afterwards.has(key); wait++) await sleep(10)
         // Without a session, a client of 2025 has no way to reach the call that it cancels.
-        const isReachable = !/HTTP without sessions$|HTTP without sessions, client of 2025$/.test(name)
-        assert.equal(await afterwards.get(key), isReachable ? 'a credential, then ERR_CREDENTIAL_ENDED' : undefined)
+        const isReachable = !/HTTP without sessions$|HTTP without sessions, client of 2025$/.test(
+          name,
+        )
+        assert.equal(
+          await afterwards.get(key),
+          isReachable ? 'a credential, then ERR_CREDENTIAL_ENDED' : undefined,
+        )
       })
     })
 
@@ -97,10 +129,16 @@ for (const { name, overHttp, connect } of WIRINGS) {
 
     test('the context of the tool has no credential header, and everything else', async () => {
       await using(connect(setupWith(fakeToken())), async ({ call }) => {
-        const { headers, ...rest } = JSON.parse(textOf(await call('context'))) as Record<string, Record<string, string>>
+        const { headers, ...rest } = JSON.parse(textOf(await call('context'))) as Record<
+          string,
+          Record<string, string>
+        >
         assert.equal(headers?.['x-other'], 'kept')
         assert.match(String(headers?.['content-type']), /json/)
-        assert.deepEqual(Object.keys(headers ?? {}).filter((header) => /mcp.cred/.test(header)), [])
+        assert.deepEqual(
+          Object.keys(headers ?? {}).filter((header) => /mcp.cred/.test(header)),
+          [],
+        )
         const isV2 = name.startsWith('v2')
         assert.deepEqual(Object.keys(rest), isV2 ? ['url', 'method', 'isSame'] : ['isSame'])
         if (isV2) assert.equal(rest['method'], 'POST')
@@ -110,29 +148,48 @@ for (const { name, overHttp, connect } of WIRINGS) {
 
     test('1,000 concurrent calls with as many credentials: none mixed up', async () => {
       const tokens = Array.from({ length: 1000 }, fakeToken)
-      const setup = { ...setupWith(''), headers: (args: Record<string, unknown>) => ({ 'X-MCP-Cred-Access-Token': tokens[Number(args['name'])] ?? 'none' }) }
+      const setup = {
+        ...setupWith(''),
+        headers: (args: Record<string, unknown>) => ({
+          'X-MCP-Cred-Access-Token': tokens[Number(args['name'])] ?? 'none',
+        }),
+      }
       await using(connect(setup), async ({ call }) => {
-        const results = await Promise.all(tokens.map((_, index) => call('whoami', { name: `${index}`, milliseconds: index % 20 })))
+        const results = await Promise.all(
+          tokens.map((_, index) => call('whoami', { name: `${index}`, milliseconds: index % 20 })),
+        )
         assert.deepEqual(results.map(textOf), tokens.map(fingerprint))
       })
     })
 
     test('one session whose header changes between calls', async () => {
       let token = ''
-      await using(connect({ ...setupWith(''), headers: () => ({ 'X-MCP-Cred-Access-Token': token }) }), async ({ call }) => {
-        for (let turn = 0; turn < 20; turn++) {
-          token = fakeToken()
-          assert.equal(textOf(await call('whoami')), fingerprint(token))
-        }
-        token = ''
-        assert.equal((await call('whoami')).isError, true)
-      })
+      await using(
+        connect({ ...setupWith(''), headers: () => ({ 'X-MCP-Cred-Access-Token': token }) }),
+        async ({ call }) => {
+          for (let turn = 0; turn < 20; turn++) {
+            token = fakeToken()
+            assert.equal(textOf(await call('whoami')), fingerprint(token))
+          }
+          token = ''
+          assert.equal((await call('whoami')).isError, true)
+        },
+      )
     })
   })
 }
 
 describe('over stdio', () => {
-  const cases = [...KINDS_V1.map((kind) => [kind] as const), ...KINDS_V2.flatMap((kind) => [[kind, 'of 2025'], [kind, 'of 2026']] as const)]
+  const cases = [
+    ...KINDS_V1.map((kind) => [kind] as const),
+    ...KINDS_V2.flatMap(
+      (kind) =>
+        [
+          [kind, 'of 2025'],
+          [kind, 'of 2026'],
+        ] as const,
+    ),
+  ]
   for (const [kind, era] of cases) {
     test([kind, era && `client ${era}`].filter(Boolean).join(', '), async () => {
       const token = fakeToken()

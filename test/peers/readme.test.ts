@@ -25,7 +25,9 @@ interface Block {
 
 const blocks: Block[] = []
 let heading = ''
-for (const [, title, server, code] of readme.matchAll(/^#+ (.+)$|^(?:<!-- server: (.+) -->\n)?```ts\n([^]*?)^```$/gm)) {
+for (const [, title, server, code] of readme.matchAll(
+  /^#+ (.+)$|^(?:<!-- server: (.+) -->\n)?```ts\n([^]*?)^```$/gm,
+)) {
   if (title !== undefined) heading = title
   else if (code !== undefined) blocks.push({ code, heading, server: server?.split(' ') })
 }
@@ -48,11 +50,25 @@ before(async () => {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder)
   for (const [index, { code }] of blocks.entries()) {
-    writeFileSync(`${folder}/block-${index}.ts`, code.replace(/https:\/\/api\.\w+\.example/g, api.url.origin))
+    writeFileSync(
+      `${folder}/block-${index}.ts`,
+      code.replace(/https:\/\/api\.\w+\.example/g, api.url.origin),
+    )
   }
   // As a user's project has it: strict, and nothing more.
-  const compilerOptions = { target: 'es2022', module: 'nodenext', strict: true, skipLibCheck: true, types: ['node'], rootDir: '.', outDir: '.' }
-  writeFileSync(`${folder}/tsconfig.json`, JSON.stringify({ compilerOptions, include: ['*.ts'], exclude: [] }))
+  const compilerOptions = {
+    target: 'es2022',
+    module: 'nodenext',
+    strict: true,
+    skipLibCheck: true,
+    types: ['node'],
+    rootDir: '.',
+    outDir: '.',
+  }
+  writeFileSync(
+    `${folder}/tsconfig.json`,
+    JSON.stringify({ compilerOptions, include: ['*.ts'], exclude: [] }),
+  )
 })
 
 after(() => api.close())
@@ -76,7 +92,9 @@ async function freePort(): Promise<number> {
 
 async function overStdio(script: string, variables: Record<string, string>): Promise<Peer> {
   const client = clientV2('of 2025')
-  await client.connect(new StdioClientTransport({ command: process.execPath, args: [script], env: variables }))
+  await client.connect(
+    new StdioClientTransport({ command: process.execPath, args: [script], env: variables }),
+  )
   return peerOf(client)
 }
 
@@ -84,7 +102,8 @@ async function overHttp(script: string, era: 'of 2025' | 'of 2026'): Promise<Pee
   const port = await freePort()
   const child = spawn(process.execPath, [script], { env: { PORT: `${port}` } })
   const url = new URL(`http://127.0.0.1:${port}/mcp`)
-  for (let wait = 0; wait < 100 && !(await fetch(url).catch(() => undefined)); wait++) await sleep(50)
+  for (let wait = 0; wait < 100 && !(await fetch(url).catch(() => undefined)); wait++)
+    await sleep(50)
   const client = clientV2(era)
   const headers = { 'X-MCP-Cred-Access-Token': 'FAKE-readme-gateway-token' }
   await client.connect(new StreamableHTTPClientTransport(url, { requestInit: { headers } }))
@@ -101,16 +120,26 @@ describe('the complete servers of the README work', () => {
   for (const [index, { server, heading }] of blocks.entries()) {
     if (!server) continue
     const [transport, ...words] = server
-    const variablesOf = () => Object.fromEntries(words.filter((word) => word.includes('=')).map((word) => word.replace(/https:\/\/api\.\w+\.example/, api.url.origin).split('=')))
+    const variablesOf = () =>
+      Object.fromEntries(
+        words
+          .filter((word) => word.includes('='))
+          .map((word) => word.replace(/https:\/\/api\.\w+\.example/, api.url.origin).split('=')),
+      )
     const [tool = '', ...names] = words.filter((word) => !word.includes('='))
     const args = Object.fromEntries(names.map((name) => [name, 'any']))
     const script = `${folder}/block-${index}.js`
 
     test(`${heading} (${index})`, async () => {
       const isHttp = transport !== 'stdio'
-      const peer = isHttp ? await overHttp(script, transport === 'http' ? 'of 2026' : 'of 2025') : await overStdio(script, variablesOf())
+      const peer = isHttp
+        ? await overHttp(script, transport === 'http' ? 'of 2026' : 'of 2025')
+        : await overStdio(script, variablesOf())
       try {
-        assert.match(String(textOf(await peer.call(tool, args))), /^the API knows (weather|calendar|gateway|github)$/)
+        assert.match(
+          String(textOf(await peer.call(tool, args))),
+          /^the API knows (weather|calendar|gateway|github)$/,
+        )
       } finally {
         await peer.close()
       }

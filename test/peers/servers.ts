@@ -59,13 +59,27 @@ export const tools: Record<string, Tool> = {
   /** What the context still says of the request. */
   context(_args, context) {
     const { requestInfo, http } = context
-    const headers = requestInfo ? requestInfo.headers : http?.req ? Object.fromEntries(http.req.headers) : undefined
+    const headers = requestInfo
+      ? requestInfo.headers
+      : http?.req
+        ? Object.fromEntries(http.req.headers)
+        : undefined
     const again = http?.req
-    return text(JSON.stringify({ headers, url: again?.url, method: again?.method, isSame: again === http?.req }))
+    return text(
+      JSON.stringify({
+        headers,
+        url: again?.url,
+        method: again?.method,
+        isSame: again === http?.req,
+      }),
+    )
   },
   /** Leaves work behind, then returns or throws. */
   leave({ name, milliseconds, throws }) {
-    afterwards.set(String(name), sleep(Number(milliseconds)).then(() => codeOf(getCredentials)))
+    afterwards.set(
+      String(name),
+      sleep(Number(milliseconds)).then(() => codeOf(getCredentials)),
+    )
     if (throws) throw new Error('The tool failed.')
     return text('left')
   },
@@ -76,7 +90,10 @@ export const tools: Record<string, Tool> = {
     waiting.add(String(name))
     await isAborted
     const whileAborted = codeOf(getCredentials)
-    afterwards.set(String(name), sleep(10).then(() => `${whileAborted}, then ${codeOf(getCredentials)}`))
+    afterwards.set(
+      String(name),
+      sleep(10).then(() => `${whileAborted}, then ${codeOf(getCredentials)}`),
+    )
     return text('nobody hears this')
   },
   /** Runs whether or not there is a credential. */
@@ -85,7 +102,11 @@ export const tools: Record<string, Tool> = {
   },
 }
 
-const argumentsShape = { name: z.string().optional(), milliseconds: z.number().optional(), throws: z.boolean().optional() }
+const argumentsShape = {
+  name: z.string().optional(),
+  milliseconds: z.number().optional(),
+  throws: z.boolean().optional(),
+}
 
 function callTool(name: string, args: Record<string, unknown> | undefined, context: unknown) {
   const tool = tools[name]
@@ -98,28 +119,44 @@ const CAPABILITIES = { capabilities: { tools: {}, resources: {}, prompts: {} } }
 
 export type Kind = 'v1 McpServer' | 'v1 Server' | 'v2 McpServer' | 'v2 Server'
 
-export function makeV1(kind: Kind, source: CredentialSource, options?: McpOptions): McpServerV1 | ServerV1 {
+export function makeV1(
+  kind: Kind,
+  source: CredentialSource,
+  options?: McpOptions,
+): McpServerV1 | ServerV1 {
   if (kind === 'v1 McpServer') {
     const server = withCredentials(new McpServerV1(INFO), source, options)
     for (const name of Object.keys(tools)) {
-      server.registerTool(name, { inputSchema: argumentsShape }, (args, extra) => callTool(name, args, extra))
+      server.registerTool(name, { inputSchema: argumentsShape }, (args, extra) =>
+        callTool(name, args, extra),
+      )
     }
     return server
   }
   const server = withCredentials(new ServerV1(INFO, CAPABILITIES), source, options)
-  server.setRequestHandler(CallToolRequestSchema, ({ params }, extra) => callTool(params.name, params.arguments, extra))
+  server.setRequestHandler(CallToolRequestSchema, ({ params }, extra) =>
+    callTool(params.name, params.arguments, extra),
+  )
   return server
 }
 
-export function makeV2(kind: Kind, source: CredentialSource, options?: McpOptions): McpServerV2 | ServerV2 {
+export function makeV2(
+  kind: Kind,
+  source: CredentialSource,
+  options?: McpOptions,
+): McpServerV2 | ServerV2 {
   if (kind === 'v2 McpServer') {
     const server = withCredentials(new McpServerV2(INFO), source, options)
     for (const name of Object.keys(tools)) {
-      server.registerTool(name, { inputSchema: z.object(argumentsShape) }, (args, ctx) => callTool(name, args, ctx))
+      server.registerTool(name, { inputSchema: z.object(argumentsShape) }, (args, ctx) =>
+        callTool(name, args, ctx),
+      )
     }
     return server
   }
   const server = withCredentials(new ServerV2(INFO, CAPABILITIES), source, options)
-  server.setRequestHandler('tools/call', ({ params }, ctx) => callTool(params.name, params.arguments, ctx))
+  server.setRequestHandler('tools/call', ({ params }, ctx) =>
+    callTool(params.name, params.arguments, ctx),
+  )
   return server
 }

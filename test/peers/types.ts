@@ -10,8 +10,13 @@ const source = fromEnv('TYPES_')
 
 export const v1: McpServerV1 = withCredentials(new McpServerV1(INFO), source)
 export const v1LowLevel: ServerV1 = withCredentials(new ServerV1(INFO), source)
-export const v2: McpServerV2 = withCredentials(new McpServerV2(INFO), source, { methods: ['resources/read'], optional: true })
-export const v2LowLevel: ServerV2 = withCredentials(new ServerV2(INFO), source, { optional: (tool) => tool === 'public' })
+export const v2: McpServerV2 = withCredentials(new McpServerV2(INFO), source, {
+  methods: ['resources/read'],
+  optional: true,
+})
+export const v2LowLevel: ServerV2 = withCredentials(new ServerV2(INFO), source, {
+  optional: (tool) => tool === 'public',
+})
 
 // @ts-expect-error What is no server.
 withCredentials({ connect() {} }, source)

@@ -12,13 +12,24 @@ const readme = readFileSync(`${root}README.md`, 'utf8')
 /** In KB, minified and gzipped. */
 async function sizeOf(imports: string): Promise<string> {
   const stdin = { contents: `export ${imports} from 'mcp-credentials'`, resolveDir: root }
-  const { outputFiles, warnings } = await build({ stdin, bundle: true, minify: true, write: false, format: 'esm', logLevel: 'silent' })
+  const { outputFiles, warnings } = await build({
+    stdin,
+    bundle: true,
+    minify: true,
+    write: false,
+    format: 'esm',
+    logLevel: 'silent',
+  })
   assert.deepEqual(warnings, [])
   return (gzipSync(outputFiles[0]?.contents ?? '').length / 1000).toFixed(1)
 }
 
 const WEIGHTS: [what: string, imports: string, budget: string][] = [
-  ['`parseEnv`, `parseHeaders`, `runWithCredentials`, `getCredentials`', '{ parseEnv, parseHeaders, runWithCredentials, getCredentials }', '4.5'],
+  [
+    '`parseEnv`, `parseHeaders`, `runWithCredentials`, `getCredentials`',
+    '{ parseEnv, parseHeaders, runWithCredentials, getCredentials }',
+    '4.5',
+  ],
   ['everything', '*', '8.0'],
 ]
 

@@ -5,7 +5,11 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { Client as ClientV2, InMemoryTransport as InMemoryV2, StreamableHTTPClientTransport as HttpClientV2 } from '@modelcontextprotocol/client'
+import {
+  Client as ClientV2,
+  InMemoryTransport as InMemoryV2,
+  StreamableHTTPClientTransport as HttpClientV2,
+} from '@modelcontextprotocol/client'
 import { StdioClientTransport as StdioClientV2 } from '@modelcontextprotocol/client/stdio'
 import { NodeStreamableHTTPServerTransport, toNodeHandler } from '@modelcontextprotocol/node'
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
@@ -29,7 +33,11 @@ export interface Result {
 
 /** A connected client, and what it was wired to. */
 export interface Peer {
-  call(tool: string, args?: Record<string, unknown>, options?: { signal?: AbortSignal }): Promise<Result>
+  call(
+    tool: string,
+    args?: Record<string, unknown>,
+    options?: { signal?: AbortSignal },
+  ): Promise<Result>
   client: ClientV1 | ClientV2
   close(): Promise<unknown>
 }
@@ -73,14 +81,18 @@ export function peerOf(client: ClientV1 | ClientV2, close = () => client.close()
     close,
     async call(tool, args = {}, options = {}) {
       const params = { name: tool, arguments: args }
-      if (client instanceof ClientV1) return (await client.callTool(params, undefined, options)) as Result
+      if (client instanceof ClientV1)
+        return (await client.callTool(params, undefined, options)) as Result
       return (await client.callTool(params, options)) as Result
     },
   }
 }
 
 /** Uses a peer, and closes it however that went. */
-export async function using(connect: Promise<Peer>, use: (peer: Peer) => Promise<void>): Promise<void> {
+export async function using(
+  connect: Promise<Peer>,
+  use: (peer: Peer) => Promise<void>,
+): Promise<void> {
   const peer = await connect
   try {
     await use(peer)
@@ -90,7 +102,9 @@ export async function using(connect: Promise<Peer>, use: (peer: Peer) => Promise
 }
 
 /** Serves on a free port of 127.0.0.1 until it is closed. */
-export async function listen(listener: RequestListener): Promise<{ url: URL; close: () => Promise<void> }> {
+export async function listen(
+  listener: RequestListener,
+): Promise<{ url: URL; close: () => Promise<void> }> {
   const server = createServer(listener).listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
@@ -108,7 +122,8 @@ function fetchWith(headersFor: HeadersFor, inner: typeof fetch): typeof fetch {
   return (url, init) => {
     const headers = new Headers(init?.headers)
     const body = typeof init?.body === 'string' ? JSON.parse(init.body) : undefined
-    for (const [name, value] of Object.entries(headersFor(body?.params?.arguments ?? {}))) headers.append(name, value)
+    for (const [name, value] of Object.entries(headersFor(body?.params?.arguments ?? {})))
+      headers.append(name, value)
     return inner(url, { ...init, headers })
   }
 }
@@ -125,11 +140,15 @@ export function statelessV1(make: () => AnyV1): Handle {
 }
 
 /** One transport and server for each session. */
-function stateful<T extends { handleRequest: Handle }>(open: (onOpen: (id: string, transport: T) => void) => Promise<T>): Handle {
+function stateful<T extends { handleRequest: Handle }>(
+  open: (onOpen: (id: string, transport: T) => void) => Promise<T>,
+): Handle {
   const sessions = new Map<string, T>()
   return async (request, response) => {
     const id = request.headers['mcp-session-id']
-    const transport = sessions.get(String(id)) ?? (await open((opened, transport) => sessions.set(opened, transport)))
+    const transport =
+      sessions.get(String(id)) ??
+      (await open((opened, transport) => sessions.set(opened, transport)))
     await transport.handleRequest(request, response)
   }
 }
@@ -160,13 +179,22 @@ export function handlerV2(make: () => AnyV2): Handle {
   return toNodeHandler(createMcpHandler(make)) as Handle
 }
 
-export async function connectOverHttp(client: AnyClient, url: URL, headers: HeadersFor = () => ({}), inner = fetch): Promise<void> {
+export async function connectOverHttp(
+  client: AnyClient,
+  url: URL,
+  headers: HeadersFor = () => ({}),
+  inner = fetch,
+): Promise<void> {
   const options = { fetch: fetchWith(headers, inner) }
   if (client instanceof ClientV1) await client.connect(new HttpClientV1(url, options) as never)
   else await client.connect(new HttpClientV2(url, options))
 }
 
-export async function overHttp(handle: Handle, client: ClientV1 | ClientV2, headers: HeadersFor = () => ({})): Promise<Peer> {
+export async function overHttp(
+  handle: Handle,
+  client: ClientV1 | ClientV2,
+  headers: HeadersFor = () => ({}),
+): Promise<Peer> {
   const server = await listen((request, response) => void handle(request, response))
   await connectOverHttp(client, server.url, headers)
   return peerOf(client, async () => {
@@ -195,11 +223,19 @@ export async function inMemory(server: AnyV1 | AnyV2, capabilities = {}): Promis
 }
 
 /** A child process, with the variables of the test in its environment. */
-export async function overStdio(kind: Kind, env: Record<string, string>, era: Era = 'of 2025'): Promise<Peer> {
+export async function overStdio(
+  kind: Kind,
+  env: Record<string, string>,
+  era: Era = 'of 2025',
+): Promise<Peer> {
   const script = fileURLToPath(new URL('stdio-server.js', import.meta.url))
   // The variable tells Node.js to write down what the process covered.
   const coverage = process.env['NODE_V8_COVERAGE']
-  const child = { command: process.execPath, args: [script, kind], env: { ...env, ...(coverage && { NODE_V8_COVERAGE: coverage }) } }
+  const child = {
+    command: process.execPath,
+    args: [script, kind],
+    env: { ...env, ...(coverage && { NODE_V8_COVERAGE: coverage }) },
+  }
   const client = kind.startsWith('v1') ? clientV1() : clientV2(era)
   if (client instanceof ClientV1) await client.connect(new StdioClientV1(child))
   else await client.connect(new StdioClientV2(child))
@@ -210,7 +246,11 @@ export const WIRINGS: Wiring[] = [
   ...KINDS_V1.flatMap((kind) => {
     const make = (setup: Setup) => () => makeV1(kind, setup.source, setup.options)
     return [
-      { name: `${kind}, in memory`, overHttp: false, connect: (setup: Setup) => inMemory(make(setup)()) },
+      {
+        name: `${kind}, in memory`,
+        overHttp: false,
+        connect: (setup: Setup) => inMemory(make(setup)()),
+      },
       {
         name: `${kind}, HTTP without sessions`,
         overHttp: true,
@@ -226,7 +266,11 @@ export const WIRINGS: Wiring[] = [
   ...KINDS_V2.flatMap((kind) => {
     const make = (setup: Setup) => () => makeV2(kind, setup.source, setup.options)
     return [
-      { name: `${kind}, in memory`, overHttp: false, connect: (setup: Setup) => inMemory(make(setup)()) },
+      {
+        name: `${kind}, in memory`,
+        overHttp: false,
+        connect: (setup: Setup) => inMemory(make(setup)()),
+      },
       ...ALL_ERAS.map((era) => ({
         name: `${kind}, HTTP without sessions, client ${era}`,
         overHttp: true,
@@ -235,7 +279,8 @@ export const WIRINGS: Wiring[] = [
       {
         name: `${kind}, HTTP with sessions, client of 2025`,
         overHttp: true,
-        connect: (setup: Setup) => overHttp(statefulV2(make(setup)), clientV2('of 2025'), setup.headers),
+        connect: (setup: Setup) =>
+          overHttp(statefulV2(make(setup)), clientV2('of 2025'), setup.headers),
       },
     ]
   }),

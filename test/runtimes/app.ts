@@ -5,14 +5,17 @@ import { withCredentials } from 'mcp-credentials/fetch'
 import { withCredentials as withMcpCredentials } from 'mcp-credentials/mcp'
 
 const source = fromHeaders({ type: 'oauth' })
-const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
+const sleep = (milliseconds: number) =>
+  new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
 
 /** What identifies the token of this call without showing it; or why there is none. */
 async function identify(): Promise<string> {
   try {
     const bytes = new TextEncoder().encode(getCredentials('oauth').accessToken)
     const digest = await crypto.subtle.digest('SHA-256', bytes)
-    return Array.from(new Uint8Array(digest).slice(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('')
+    return Array.from(new Uint8Array(digest).slice(0, 8), (byte) =>
+      byte.toString(16).padStart(2, '0'),
+    ).join('')
   } catch (error) {
     return String(Reflect.get(error as object, 'code'))
   }
@@ -82,22 +85,40 @@ function createServer(): McpServer {
   })
   server.registerTool('context', {}, (ctx) => {
     const names = [...(ctx.http?.req?.headers.keys() ?? [])]
-    return { content: [{ type: 'text', text: JSON.stringify(names.filter((name) => name.startsWith('x-'))) }] }
+    return {
+      content: [
+        { type: 'text', text: JSON.stringify(names.filter((name) => name.startsWith('x-'))) },
+      ],
+    }
   })
-  server.registerTool('leak', {}, () => ({ content: [{ type: 'text', text: `it is ${getCredentials('oauth').accessToken}` }] }))
+  server.registerTool('leak', {}, () => ({
+    content: [{ type: 'text', text: `it is ${getCredentials('oauth').accessToken}` }],
+  }))
   return server
 }
 
 // Of an environment with a refresh token alone.
-const refreshed = fromEnv('SVC_', { type: 'oauth', refresh: createRefresher({ allowInsecureLoopback: true, timeoutSeconds: 3 }) })
-const serveRefreshed = withCredentials(async (_request: Request) => new Response(await identify()), refreshed)
+const refreshed = fromEnv('SVC_', {
+  type: 'oauth',
+  refresh: createRefresher({ allowInsecureLoopback: true, timeoutSeconds: 3 }),
+})
+const serveRefreshed = withCredentials(
+  async (_request: Request) => new Response(await identify()),
+  refreshed,
+)
 const mcpRefreshed = createMcpHandler(() => withMcpCredentials(createServer(), refreshed))
 
 const mcp = createMcpHandler(() => withMcpCredentials(createServer(), source))
 // Credentials from the adapter for fetch handlers alone; nothing in it knows of MCP.
 const mcpInFetch = createMcpHandler(createServer)
-const serveMcpInFetch = withCredentials((request: Request) => mcpInFetch.fetch(request), source, { optional: true })
-const serveRoutes = withCredentials((request: Request) => routes[new URL(request.url).pathname]?.(request) ?? new Response(null, { status: 404 }), source)
+const serveMcpInFetch = withCredentials((request: Request) => mcpInFetch.fetch(request), source, {
+  optional: true,
+})
+const serveRoutes = withCredentials(
+  (request: Request) =>
+    routes[new URL(request.url).pathname]?.(request) ?? new Response(null, { status: 404 }),
+  source,
+)
 
 export default {
   fetch(request: Request): Promise<Response> {

@@ -16,15 +16,26 @@ after(() => rmSync(folder, { recursive: true }))
 type Bundle = (entry: string) => Promise<string>
 const options = { bundle: true, write: false, format: 'esm', logLevel: 'silent' } as const
 
-const withEsbuild = (platform: 'browser' | 'neutral' | 'node', minify = false): Bundle => async (entry) => {
-  const { outputFiles, warnings } = await esbuild({ ...options, entryPoints: [entry], platform, minify })
-  assert.deepEqual(warnings, [])
-  return outputFiles[0]?.text ?? ''
-}
+const withEsbuild =
+  (platform: 'browser' | 'neutral' | 'node', minify = false): Bundle =>
+  async (entry) => {
+    const { outputFiles, warnings } = await esbuild({
+      ...options,
+      entryPoints: [entry],
+      platform,
+      minify,
+    })
+    assert.deepEqual(warnings, [])
+    return outputFiles[0]?.text ?? ''
+  }
 
 const withRollup: Bundle = async (entry) => {
   const warnings: string[] = []
-  const bundle = await rollup({ input: entry, plugins: [nodeResolve()], onLog: (_, { message }) => warnings.push(message) })
+  const bundle = await rollup({
+    input: entry,
+    plugins: [nodeResolve()],
+    onLog: (_, { message }) => warnings.push(message),
+  })
   const { output } = await bundle.generate({ format: 'es' })
   assert.deepEqual(warnings, [])
   return output[0].code
@@ -33,10 +44,24 @@ const withRollup: Bundle = async (entry) => {
 const withVite: Bundle = async (entry) => {
   const warnings: string[] = []
   const warn = (message: string) => void warnings.push(message)
-  const customLogger = { info() {}, warn, warnOnce: warn, error: warn, clearScreen() {}, hasErrorLogged: () => false, hasWarned: false }
+  const customLogger = {
+    info() {},
+    warn,
+    warnOnce: warn,
+    error: warn,
+    clearScreen() {},
+    hasErrorLogged: () => false,
+    hasWarned: false,
+  }
   const result = await vite({
-    root: folder, configFile: false, customLogger,
-    build: { write: false, modulePreload: false, rollupOptions: { input: entry, preserveEntrySignatures: 'strict' } },
+    root: folder,
+    configFile: false,
+    customLogger,
+    build: {
+      write: false,
+      modulePreload: false,
+      rollupOptions: { input: entry, preserveEntrySignatures: 'strict' },
+    },
   })
   assert.deepEqual(warnings, [])
   const [first] = [result].flat()
@@ -59,7 +84,9 @@ function entryOf(name: string, text: string): string {
   return path
 }
 
-const everything = entryOf('everything', `
+const everything = entryOf(
+  'everything',
+  `
   import * as core from 'mcp-credentials'
   import { withCredentials } from 'mcp-credentials/fetch'
 
@@ -72,23 +99,32 @@ const everything = entryOf('everything', `
     }, core.fromHeaders({ type: 'oauth' }))
     const request = new Request('http://bundle.example/', { headers: { 'X-MCP-Cred-Access-Token': 'FAKE-bundled' } })
     return [await (await handler(request)).text(), Object.keys(core).length].join()
-  }`)
+  }`,
+)
 
-const parseHeadersAlone = entryOf('parse-headers', `
+const parseHeadersAlone = entryOf(
+  'parse-headers',
+  `
   import { parseHeaders } from 'mcp-credentials'
-  export const use = () => parseHeaders({ 'x-mcp-cred-access-token': 'FAKE-bundled' }).accessToken`)
+  export const use = () => parseHeaders({ 'x-mcp-cred-access-token': 'FAKE-bundled' }).accessToken`,
+)
 
 async function use(name: string, code: string): Promise<string> {
   const path = `${folder}/${name.replace(/\W/g, '-')}.mjs`
   writeFileSync(path, code)
-  const bundle = await import(pathToFileURL(path).href) as { use(): Promise<string> }
+  const bundle = (await import(pathToFileURL(path).href)) as { use(): Promise<string> }
   return bundle.use()
 }
 
 const PARTS: Record<string, string> = {
-  scope: 'getBuiltinModule', environment: 'CRED_TYPE', mode: 'FASTMCP_CREDENTIAL_MODE', redaction: 'encodeURIComponent', sources: 'ERR_CREDENTIAL_UNAVAILABLE',
+  scope: 'getBuiltinModule',
+  environment: 'CRED_TYPE',
+  mode: 'FASTMCP_CREDENTIAL_MODE',
+  redaction: 'encodeURIComponent',
+  sources: 'ERR_CREDENTIAL_UNAVAILABLE',
 }
-const partsIn = (code: string) => Object.keys(PARTS).filter((part) => code.includes(PARTS[part] ?? ''))
+const partsIn = (code: string) =>
+  Object.keys(PARTS).filter((part) => code.includes(PARTS[part] ?? ''))
 
 describe('the core and the adapter for fetch handlers', () => {
   for (const [name, bundle] of Object.entries(BUNDLERS)) {

@@ -10,7 +10,11 @@ try {
   // Once more: now it compares what it knows with what it reads.
   if (credential !== (await source({ headers: undefined }))) throw new Error('It was parsed again.')
   const { fields, scopes, extra } = credential
-  console.log(credential.type === 'static' ? Object.keys(fields).join() : `${scopes?.join(' ')}, extra: ${Object.keys(extra).join()}`)
+  console.log(
+    credential.type === 'static'
+      ? Object.keys(fields).join()
+      : `${scopes?.join(' ')}, extra: ${Object.keys(extra).join()}`,
+  )
 } catch (error) {
   console.log(error instanceof CredentialError ? `${error.code} ${error.message}` : error)
 }

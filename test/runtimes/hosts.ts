@@ -33,7 +33,8 @@ export async function versionOf(binary: string): Promise<string> {
   return /\d[\d.-]*/.exec(stdout)?.[0] ?? stdout
 }
 
-export const installedVersion = (name: string): string => JSON.parse(readFileSync(`${modules}${name}/package.json`, 'utf8')).version
+export const installedVersion = (name: string): string =>
+  JSON.parse(readFileSync(`${modules}${name}/package.json`, 'utf8')).version
 
 /** A folder that is gone afterwards. */
 export async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
@@ -59,49 +60,68 @@ export interface WorkerdOptions {
   readonly compatibilityFlags: readonly string[]
 }
 
-export async function runInWorkerd({ hasStore, ...compatibility }: WorkerdOptions): Promise<SuiteReport> {
+export async function runInWorkerd({
+  hasStore,
+  ...compatibility
+}: WorkerdOptions): Promise<SuiteReport> {
   const after = `export default { async test() { console.log(${JSON.stringify(REPORT)} + JSON.stringify(await report())) } }`
   const script = await bundleSuite('esm', { hasStore, after })
   return inFolder(async (folder) => {
     writeFileSync(`${folder}/suite.js`, script)
-    writeFileSync(`${folder}/config.capnp`, `
+    writeFileSync(
+      `${folder}/config.capnp`,
+      `
       using Workerd = import "/workerd/workerd.capnp";
       const config :Workerd.Config = (services = [(name = "main", worker = .worker)]);
       const worker :Workerd.Worker = (
         modules = [(name = "suite.js", esModule = embed "suite.js")],
         compatibilityDate = "${compatibility.compatibilityDate}",
         compatibilityFlags = ${JSON.stringify(compatibility.compatibilityFlags)},
-      );`)
-    const { stdout, stderr } = await run(binaries.workerd, ['test', `${folder}/config.capnp`], { maxBuffer: 2 ** 26 })
+      );`,
+    )
+    const { stdout, stderr } = await run(binaries.workerd, ['test', `${folder}/config.capnp`], {
+      maxBuffer: 2 ** 26,
+    })
     return reportIn(stdout + stderr)
   })
 }
 
 /** Next.js puts an AsyncLocalStorage into this sandbox; by itself it has none. */
 export async function runInEdgeRuntime(hasStore: boolean): Promise<SuiteReport> {
-  const extend = (context: object) => (hasStore ? Object.assign(context, { AsyncLocalStorage }) : context)
+  const extend = (context: object) =>
+    hasStore ? Object.assign(context, { AsyncLocalStorage }) : context
   const runtime = new EdgeRuntime({ extend: extend as never })
   runtime.evaluate(await bundleSuite('iife', { hasStore }))
-  return JSON.parse(await runtime.evaluate<Promise<string>>('suite.report().then((report) => JSON.stringify(report))'))
+  return JSON.parse(
+    await runtime.evaluate<Promise<string>>(
+      'suite.report().then((report) => JSON.stringify(report))',
+    ),
+  )
 }
 
 export function findChromium(): string {
   const names = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome']
-  const paths = (process.env['PATH'] ?? '').split(delimiter).flatMap((folder) => names.map((name) => `${folder}/${name}`))
+  const paths = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .flatMap((folder) => names.map((name) => `${folder}/${name}`))
   const found = paths.find((path) => existsSync(path))
-  if (found === undefined) throw new Error('There is no Chromium. On Debian: apt-get install chromium-headless-shell')
+  if (found === undefined)
+    throw new Error('There is no Chromium. On Debian: apt-get install chromium-headless-shell')
   return found
 }
 
 export async function runInChromium(): Promise<SuiteReport> {
-  const after = 'report().then((result) => fetch("/report", { method: "POST", body: JSON.stringify(result) }))'
+  const after =
+    'report().then((result) => fetch("/report", { method: "POST", body: JSON.stringify(result) }))'
   return (await runPage(await bundleSuite('esm', { hasStore: false, after }))) as SuiteReport
 }
 
 /** A page with a script that posts what it has found to `/report`. */
 export async function runPage(script: string): Promise<unknown> {
   let setReport: (report: unknown) => void
-  const isReported = new Promise<unknown>((resolve) => { setReport = resolve })
+  const isReported = new Promise<unknown>((resolve) => {
+    setReport = resolve
+  })
   const server = createServer(async (request, response) => {
     if (request.method === 'POST') {
       let text = ''
@@ -110,16 +130,33 @@ export async function runPage(script: string): Promise<unknown> {
     }
     const isScript = request.url === '/suite.js'
     response.writeHead(200, { 'content-type': isScript ? 'text/javascript' : 'text/html' })
-    response.end(isScript ? script : '<!doctype html><script type="module" src="/suite.js"></script>')
+    response.end(
+      isScript ? script : '<!doctype html><script type="module" src="/suite.js"></script>',
+    )
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
   return inFolder(async (profile) => {
-    const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', `--user-data-dir=${profile}`]
+    const flags = [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      `--user-data-dir=${profile}`,
+    ]
     // It only stays while it is being watched over.
     const stdio = ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] as const
-    const browser = spawn(findChromium(), [...flags, '--remote-debugging-pipe', url], { stdio: [...stdio], detached: true, env: { ...process.env, TZ: 'America/New_York' } })
-    const exit = once(browser, 'exit').then(() => { throw new Error('Chromium ended without a report.') })
+    const browser = spawn(findChromium(), [...flags, '--remote-debugging-pipe', url], {
+      stdio: [...stdio],
+      detached: true,
+      env: { ...process.env, TZ: 'America/New_York' },
+    })
+    const exit = once(browser, 'exit').then(() => {
+      throw new Error('Chromium ended without a report.')
+    })
     try {
       return await Promise.race([isReported, exit])
     } finally {
@@ -150,7 +187,11 @@ const QUICKJS_TIMERS = `
   }`
 
 export async function runInQuickJS(): Promise<SuiteReport> {
-  const script = await bundleSuite('iife', { hasStore: false, hasWeb: false, before: `import '${root}test/runtimes/portable/quickjs.ts'` })
+  const script = await bundleSuite('iife', {
+    hasStore: false,
+    hasWeb: false,
+    before: `import '${root}test/runtimes/portable/quickjs.ts'`,
+  })
   // Its types are those of its CommonJS form.
   const quickjs = await newQuickJSWASMModuleFromVariant(variant as unknown as QuickJSSyncVariant)
   const context = quickjs.newContext()
@@ -159,7 +200,9 @@ export async function runInQuickJS(): Promise<SuiteReport> {
   const evaluate = (code: string) => context.unwrapResult(context.evalCode(code))
   evaluate(QUICKJS_TIMERS).dispose()
   evaluate(script).dispose()
-  evaluate('var result; suite.report().then((report) => { result = JSON.stringify(report) }, (error) => { result = String(error) })').dispose()
+  evaluate(
+    'var result; suite.report().then((report) => { result = JSON.stringify(report) }, (error) => { result = String(error) })',
+  ).dispose()
   for (;;) {
     context.unwrapResult(context.runtime.executePendingJobs())
     const result = context.dump(evaluate('result'))

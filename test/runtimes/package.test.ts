@@ -2,34 +2,69 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { binaries, root } from './hosts.ts'
 
 const MODULES = [
-  ...['context', 'credential', 'env', 'errors', 'forms', 'headers', 'index', 'matcher', 'redact', 'refresh', 'resolve', 'signature', 'source', 'values'].map((name) => `src/${name}`),
+  ...[
+    'context',
+    'credential',
+    'env',
+    'errors',
+    'forms',
+    'headers',
+    'index',
+    'matcher',
+    'redact',
+    'refresh',
+    'resolve',
+    'signature',
+    'source',
+    'values',
+  ].map((name) => `src/${name}`),
   ...['express', 'fetch', 'mcp', 'node-http'].map((name) => `adapters/${name}`),
 ]
 const PAPERS = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']
-const SUBPATHS: Record<string, string> = { '': 'getCredentials', '/express': 'credentials', '/fetch': 'withCredentials', '/mcp': 'withCredentials', '/node-http': 'withCredentials' }
+const SUBPATHS: Record<string, string> = {
+  '': 'getCredentials',
+  '/express': 'credentials',
+  '/fetch': 'withCredentials',
+  '/mcp': 'withCredentials',
+  '/node-http': 'withCredentials',
+}
 
 const folder = mkdtempSync(`${tmpdir()}/mcp-credentials-package-`)
 const project = `${folder}/project`
 after(() => rmSync(folder, { recursive: true }))
 
 function npm(args: string, cwd: string): string {
-  return execFileSync('npm', [...args.split(' '), '--no-audit', '--no-fund', '--loglevel=error'], { cwd, encoding: 'utf8' })
+  return execFileSync('npm', [...args.split(' '), '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd,
+    encoding: 'utf8',
+  })
 }
 
 function pack(from: string, to: string): string {
   mkdirSync(to)
-  const [{ filename }] = JSON.parse(npm(`pack --json --pack-destination ${to}`, from)) as [{ filename: string }]
+  const [{ filename }] = JSON.parse(npm(`pack --json --pack-destination ${to}`, from)) as [
+    { filename: string },
+  ]
   return `${to}/${filename}`
 }
 
-const write = (path: string, text: string | object) => writeFileSync(`${project}/${path}`, typeof text === 'string' ? text : JSON.stringify(text))
+const write = (path: string, text: string | object) =>
+  writeFileSync(`${project}/${path}`, typeof text === 'string' ? text : JSON.stringify(text))
 
 let tarball: string
 before(() => {
@@ -40,14 +75,24 @@ before(() => {
 })
 
 test('the tarball holds these files and no others', () => {
-  const files = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n').map((path) => path.replace('package/', ''))
-  const expected = [...PAPERS, ...MODULES.flatMap((name) => [`${name}.ts`, ...['.js', '.js.map', '.d.ts'].map((ending) => `dist/${name}${ending}`)])]
+  const files = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .map((path) => path.replace('package/', ''))
+  const expected = [
+    ...PAPERS,
+    ...MODULES.flatMap((name) => [
+      `${name}.ts`,
+      ...['.js', '.js.map', '.d.ts'].map((ending) => `dist/${name}${ending}`),
+    ]),
+  ]
   assert.deepEqual(files.sort(), expected.sort())
 })
 
 test('built and packed anew it is the same, byte for byte', () => {
   const copy = `${folder}/copy`
-  for (const path of ['src', 'adapters', 'tsconfig.json', ...PAPERS]) cpSync(`${root}${path}`, `${copy}/${path}`, { recursive: true })
+  for (const path of ['src', 'adapters', 'tsconfig.json', ...PAPERS])
+    cpSync(`${root}${path}`, `${copy}/${path}`, { recursive: true })
   symlinkSync(`${root}node_modules`, `${copy}/node_modules`)
   execFileSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', copy])
   const hash = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex')
@@ -58,8 +103,11 @@ test('an installation brings this package alone, and runs nothing', () => {
   const installed = JSON.parse(npm('ls --json --all', project)).dependencies
   assert.deepEqual(Object.keys(installed), ['mcp-credentials'])
   assert.equal(installed['mcp-credentials'].dependencies, undefined)
-  const { scripts } = JSON.parse(readFileSync(`${project}/node_modules/mcp-credentials/package.json`, 'utf8'))
-  for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) assert.equal(scripts[name], undefined)
+  const { scripts } = JSON.parse(
+    readFileSync(`${project}/node_modules/mcp-credentials/package.json`, 'utf8'),
+  )
+  for (const name of ['preinstall', 'install', 'postinstall', 'prepare'])
+    assert.equal(scripts[name], undefined)
 })
 
 describe('an empty project that has it installed', () => {
@@ -67,8 +115,17 @@ describe('an empty project that has it installed', () => {
     const credential = new core.StaticCredential({ apiKey: 'FAKE' })
     core.runWithCredentials(credential, async () => { await undefined; console.log(core.getCredentials('static').field('apiKey')) })`
   const entries = Object.entries(SUBPATHS)
-  const imports = entries.map(([path, name], index) => `import { ${name} as name${index} } from 'mcp-credentials${path}'`).join('\n')
-  const requires = entries.map(([path, name], index) => `const { ${name}: name${index} } = require('mcp-credentials${path}')`).join('\n')
+  const imports = entries
+    .map(
+      ([path, name], index) => `import { ${name} as name${index} } from 'mcp-credentials${path}'`,
+    )
+    .join('\n')
+  const requires = entries
+    .map(
+      ([path, name], index) =>
+        `const { ${name}: name${index} } = require('mcp-credentials${path}')`,
+    )
+    .join('\n')
   const check = `console.log([${entries.map((_, index) => `typeof name${index}`)}].join())\n${USE}`
   const expected = `${entries.map(() => 'function').join()}\nFAKE\n`
 
@@ -77,7 +134,10 @@ describe('an empty project that has it installed', () => {
       write('use.mjs', `import * as core from 'mcp-credentials'\n${imports}\n${check}`)
       write('use.cjs', `const core = require('mcp-credentials')\n${requires}\n${check}`)
       for (const script of ['use.mjs', 'use.cjs']) {
-        const { stdout } = spawnSync(binaries.node(version), [script], { cwd: project, encoding: 'utf8' })
+        const { stdout } = spawnSync(binaries.node(version), [script], {
+          cwd: project,
+          encoding: 'utf8',
+        })
         assert.equal(stdout, expected, script)
       }
     })
@@ -86,23 +146,50 @@ describe('an empty project that has it installed', () => {
   test('cannot reach what is not exported', () => {
     for (const path of ['src/context.ts', 'dist/src/context.js', 'adapters/mcp.ts']) {
       const script = `import('mcp-credentials/${path}').catch((error) => console.log(error.code))`
-      const { stdout } = spawnSync(process.execPath, ['-e', script], { cwd: project, encoding: 'utf8' })
+      const { stdout } = spawnSync(process.execPath, ['-e', script], {
+        cwd: project,
+        encoding: 'utf8',
+      })
       assert.equal(stdout, 'ERR_PACKAGE_PATH_NOT_EXPORTED\n')
     }
   })
 
-  const compilers = { '5.4': 'typescript-5.4', '5.9': 'typescript-5.9', '7': '../../../node_modules/typescript' }
+  const compilers = {
+    '5.4': 'typescript-5.4',
+    '5.9': 'typescript-5.9',
+    '7': '../../../node_modules/typescript',
+  }
   for (const [version, name] of Object.entries(compilers)) {
-    for (const [module, moduleResolution] of [['nodenext', 'nodenext'], ['esnext', 'bundler']]) {
+    for (const [module, moduleResolution] of [
+      ['nodenext', 'nodenext'],
+      ['esnext', 'bundler'],
+    ]) {
       test(`type-checks with TypeScript ${version}, ${moduleResolution}, without types of any runtime`, () => {
         const tsc = fileURLToPath(new URL(`../node_modules/${name}/bin/tsc`, import.meta.url))
-        const options = { target: 'es2022', strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false, noEmit: true, module, moduleResolution, types: [] }
+        const options = {
+          target: 'es2022',
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          noUncheckedIndexedAccess: true,
+          skipLibCheck: false,
+          noEmit: true,
+          module,
+          moduleResolution,
+          types: [],
+        }
         const checkWith = (lib: string[], file: string, text: string) => {
           write(file, text)
           write('tsconfig.json', { compilerOptions: { ...options, lib }, files: [file] })
-          assert.equal(spawnSync(process.execPath, [tsc, '-p', '.'], { cwd: project, encoding: 'utf8' }).stdout, '')
+          assert.equal(
+            spawnSync(process.execPath, [tsc, '-p', '.'], { cwd: project, encoding: 'utf8' })
+              .stdout,
+            '',
+          )
         }
-        checkWith(['es2022'], 'bare.ts', `
+        checkWith(
+          ['es2022'],
+          'bare.ts',
+          `
           import { getCredentials, fromHeaders, type ResolvedCredential } from 'mcp-credentials'
           ${imports}
           export const token: string = getCredentials('oauth').accessToken
@@ -110,8 +197,12 @@ describe('an empty project that has it installed', () => {
           // @ts-expect-error There is no such type.
           getCredentials('api-key')
           export const middleware = name1(fromHeaders({ type: 'oauth' }))
-          void [name0, name2, name3, name4]`)
-        checkWith(['es2022', 'dom', 'dom.iterable'], 'web.ts', `
+          void [name0, name2, name3, name4]`,
+        )
+        checkWith(
+          ['es2022', 'dom', 'dom.iterable'],
+          'web.ts',
+          `
           import { fromHeaders } from 'mcp-credentials'
           import { withCredentials } from 'mcp-credentials/fetch'
           const source = fromHeaders({ type: 'oauth' })
@@ -119,7 +210,8 @@ describe('an empty project that has it installed', () => {
           const worker: (request: Request, env: { KEY: string }) => Promise<Response> = withCredentials((_request: Request, env: { KEY: string }) => new Response(env.KEY), source)
           // @ts-expect-error A handler returns a Response.
           withCredentials(async (request: Request) => request.url, source)
-          export default [handler, worker]`)
+          export default [handler, worker]`,
+        )
       })
     }
   }
@@ -130,27 +222,54 @@ describe('src/ and one adapter, copied into a project that has nothing', () => {
   function copyInto(target: string): void {
     cpSync(`${root}src`, `${target}/credentials`, { recursive: true })
     const adapter = readFileSync(`${root}adapters/fetch.ts`, 'utf8')
-    writeFileSync(`${target}/fetch.ts`, adapter.replaceAll("'mcp-credentials'", "'./credentials/index.ts'"))
+    writeFileSync(
+      `${target}/fetch.ts`,
+      adapter.replaceAll("'mcp-credentials'", "'./credentials/index.ts'"),
+    )
     writeFileSync(`${target}/package.json`, '{ "type": "module" }')
-    writeFileSync(`${target}/use.ts`, `
+    writeFileSync(
+      `${target}/use.ts`,
+      `
       import { getCredentials, StaticCredential } from './credentials/index.ts'
       import { withCredentials } from './fetch.ts'
       const handler = withCredentials(async (request: Request) => {
         await undefined
         return new Response(getCredentials('static').field('apiKey') + new URL(request.url).pathname)
       }, () => new StaticCredential({ apiKey: 'FAKE' }))
-      console.log(await (await handler(new Request('http://project.example/path'))).text())`)
+      console.log(await (await handler(new Request('http://project.example/path'))).text())`,
+    )
   }
 
   test('compiles and works', () => {
     const target = mkdtempSync(`${folder}/copied-`)
     copyInto(target)
-    const compilerOptions = { target: 'es2022', module: 'nodenext', rewriteRelativeImportExtensions: true, strict: true, lib: ['es2022', 'dom'], types: [], outDir: 'out', rootDir: '.' }
+    const compilerOptions = {
+      target: 'es2022',
+      module: 'nodenext',
+      rewriteRelativeImportExtensions: true,
+      strict: true,
+      lib: ['es2022', 'dom'],
+      types: [],
+      outDir: 'out',
+      rootDir: '.',
+    }
     writeFileSync(`${target}/tsconfig.json`, JSON.stringify({ compilerOptions }))
-    const compile = spawnSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', '.'], { cwd: target, encoding: 'utf8' })
+    const compile = spawnSync(
+      process.execPath,
+      [`${root}node_modules/typescript/bin/tsc`, '-p', '.'],
+      { cwd: target, encoding: 'utf8' },
+    )
     assert.equal(compile.stdout, '')
-    for (const [binary, script] of [[process.execPath, 'out/use.js'], [binaries.node(24), 'use.ts'], [binaries.bun, 'use.ts'], [binaries.deno, 'use.ts']]) {
-      const { stdout, stderr } = spawnSync(binary ?? '', [script ?? ''], { cwd: target, encoding: 'utf8' })
+    for (const [binary, script] of [
+      [process.execPath, 'out/use.js'],
+      [binaries.node(24), 'use.ts'],
+      [binaries.bun, 'use.ts'],
+      [binaries.deno, 'use.ts'],
+    ]) {
+      const { stdout, stderr } = spawnSync(binary ?? '', [script ?? ''], {
+        cwd: target,
+        encoding: 'utf8',
+      })
       assert.equal(stdout, 'FAKE/path\n', stderr)
     }
   })

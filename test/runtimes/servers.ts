@@ -35,7 +35,10 @@ async function bundleHandler(entry: string, main: string): Promise<string> {
 
 async function start(command: string, args: string[], env: Env, folder: string): Promise<Running> {
   // workerd tells its port on descriptor 3, the others on their standard output.
-  const child: ChildProcess = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit', 'pipe'], env: { ...process.env, ...env, NO_COLOR: '1' } })
+  const child: ChildProcess = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
+    env: { ...process.env, ...env, NO_COLOR: '1' },
+  })
   const exit = once(child, 'exit')
   const port = await new Promise<string>((resolve, reject) => {
     void exit.then(([code]) => reject(new Error(`${command} ended with code ${code}.`)))
@@ -58,7 +61,13 @@ async function start(command: string, args: string[], env: Env, folder: string):
 
 const newFolder = () => mkdtempSync(`${tmpdir()}/mcp-credentials-server-`)
 
-async function startScript(entry: string, main: string, command: string, args: string[], env: Env): Promise<Running> {
+async function startScript(
+  entry: string,
+  main: string,
+  command: string,
+  args: string[],
+  env: Env,
+): Promise<Running> {
   const folder = newFolder()
   const script = `${folder}/server.mjs`
   writeFileSync(script, await bundleHandler(entry, main))
@@ -76,8 +85,12 @@ const HONO = `
 async function startWorkerd(entry: string, env: Env): Promise<Running> {
   const folder = newFolder()
   writeFileSync(`${folder}/server.js`, await bundleHandler(entry, 'export default handler'))
-  const bindings = Object.entries(env).map(([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)})`)
-  writeFileSync(`${folder}/config.capnp`, `
+  const bindings = Object.entries(env).map(
+    ([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)})`,
+  )
+  writeFileSync(
+    `${folder}/config.capnp`,
+    `
     using Workerd = import "/workerd/workerd.capnp";
     const config :Workerd.Config = (
       services = [(name = "main", worker = .worker), (name = "internet", network = (allow = ["private"]))],
@@ -87,14 +100,16 @@ async function startWorkerd(entry: string, env: Env): Promise<Running> {
       modules = [(name = "server.js", esModule = embed "server.js")],
       bindings = [${bindings.join(', ')}],
       compatibilityDate = "2025-06-01", compatibilityFlags = ["nodejs_compat"],
-    );`)
+    );`,
+  )
   return start(binaries.workerd, ['serve', `${folder}/config.capnp`, '--control-fd=3'], {}, folder)
 }
 
 /** How each runtime serves the default export of a module. */
 export const servers: Readonly<Record<string, (entry: string, env?: Env) => Promise<Running>>> = {
   'Bun.serve': (entry, env = {}) => startScript(entry, BUN, binaries.bun, [], env),
-  'Deno.serve': (entry, env = {}) => startScript(entry, DENO, binaries.deno, ['run', '--allow-net=127.0.0.1', '--allow-env'], env),
+  'Deno.serve': (entry, env = {}) =>
+    startScript(entry, DENO, binaries.deno, ['run', '--allow-net=127.0.0.1', '--allow-env'], env),
   workerd: (entry, env = {}) => startWorkerd(entry, env),
   'Hono on Node.js': (entry, env = {}) => startScript(entry, HONO, process.execPath, [], env),
 }

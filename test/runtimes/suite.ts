@@ -8,7 +8,15 @@ export type SuiteReport = Report & { readonly store: string }
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const portable = `${root}test/runtimes/portable`
 
-const ANYWHERE = ['credential', 'parse-env', 'parse-headers', 'timestamp', 'source', 'redact', 'naive-global']
+const ANYWHERE = [
+  'credential',
+  'parse-env',
+  'parse-headers',
+  'timestamp',
+  'source',
+  'redact',
+  'naive-global',
+]
 // What needs Web Crypto, and the Fetch API.
 const WEB = ['signature', 'refresh']
 const WITH_STORE = [...ANYWHERE, 'context', 'isolation', 'fetch', ...WEB]
@@ -24,8 +32,13 @@ interface Options {
 }
 
 /** The text of a module, or of a script, whose `report()` runs the cases. */
-export async function bundleSuite(format: 'esm' | 'iife', { hasStore, hasWeb = true, before = '', after = '' }: Options): Promise<string> {
-  const names = (hasStore ? WITH_STORE : WITHOUT_STORE).filter((name) => hasWeb || !WEB.includes(name))
+export async function bundleSuite(
+  format: 'esm' | 'iife',
+  { hasStore, hasWeb = true, before = '', after = '' }: Options,
+): Promise<string> {
+  const names = (hasStore ? WITH_STORE : WITHOUT_STORE).filter(
+    (name) => hasWeb || !WEB.includes(name),
+  )
   const contents = `
     ${before}
     import { run } from 'node:test'

@@ -23,24 +23,38 @@ function isDeepEqual(actual: unknown, expected: unknown): boolean {
   if (Object.is(actual, expected)) return true
   if (!isObject(actual) || !isObject(expected)) return false
   if (Object.getPrototypeOf(actual) !== Object.getPrototypeOf(expected)) return false
-  if (actual instanceof Date && expected instanceof Date) return actual.getTime() === expected.getTime()
-  if (actual instanceof Map || actual instanceof Set) return isDeepEqual([...actual], [...(expected as Set<unknown>)])
+  if (actual instanceof Date && expected instanceof Date)
+    return actual.getTime() === expected.getTime()
+  if (actual instanceof Map || actual instanceof Set)
+    return isDeepEqual([...actual], [...(expected as Set<unknown>)])
   const [names, others] = [Object.keys(actual), Object.keys(expected)]
-  return names.length === others.length && names.every((name) => name in expected && isDeepEqual(Reflect.get(actual, name), Reflect.get(expected, name)))
+  return (
+    names.length === others.length &&
+    names.every(
+      (name) =>
+        name in expected && isDeepEqual(Reflect.get(actual, name), Reflect.get(expected, name)),
+    )
+  )
 }
 
 function assertMatches(error: unknown, matcher: Matcher | undefined): void {
   if (matcher === undefined) return
-  if (matcher instanceof RegExp) assert(matcher.test(String(error)), `does not match ${matcher}`, error)
+  if (matcher instanceof RegExp)
+    assert(matcher.test(String(error)), `does not match ${matcher}`, error)
   else if (typeof matcher === 'function') {
     // As of Node.js, a class is one that the error must be an instance of.
     const isClass = matcher.prototype instanceof Error || matcher === (TypeError as unknown)
-    assert(isClass ? error instanceof (matcher as unknown as ErrorConstructor) : matcher(error), 'another error', error)
+    assert(
+      isClass ? error instanceof (matcher as unknown as ErrorConstructor) : matcher(error),
+      'another error',
+      error,
+    )
   } else {
     assert(isObject(error), 'no error', error)
     for (const [name, expected] of Object.entries(matcher)) {
       const actual: unknown = Reflect.get(error, name)
-      const matches = expected instanceof RegExp ? expected.test(String(actual)) : isDeepEqual(actual, expected)
+      const matches =
+        expected instanceof RegExp ? expected.test(String(actual)) : isDeepEqual(actual, expected)
       assert(matches, `the ${name} of the error`, actual, expected)
     }
   }
@@ -55,7 +69,12 @@ export default Object.assign(assert, {
     assert(!Object.is(actual, expected), 'the same', actual)
   },
   deepEqual(actual: unknown, expected: unknown): void {
-    assert(isDeepEqual(actual, expected), 'not equal', JSON.stringify(actual), JSON.stringify(expected))
+    assert(
+      isDeepEqual(actual, expected),
+      'not equal',
+      JSON.stringify(actual),
+      JSON.stringify(expected),
+    )
   },
   throws(fn: () => unknown, matcher?: Matcher): void {
     try {
@@ -68,7 +87,10 @@ export default Object.assign(assert, {
   doesNotThrow(fn: () => unknown): void {
     fn()
   },
-  async rejects(promise: Promise<unknown> | (() => Promise<unknown>), matcher?: Matcher): Promise<void> {
+  async rejects(
+    promise: Promise<unknown> | (() => Promise<unknown>),
+    matcher?: Matcher,
+  ): Promise<void> {
     try {
       await (typeof promise === 'function' ? promise() : promise)
     } catch (error) {

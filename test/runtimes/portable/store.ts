@@ -13,5 +13,7 @@ export async function storeOf(): Promise<string> {
     return tryGetCredentials() === credential
   })
   if (!held) return 'none: synchronous'
-  return (globalThis as Runtime).AsyncLocalStorage ? 'globalThis.AsyncLocalStorage' : 'process.getBuiltinModule'
+  return (globalThis as Runtime).AsyncLocalStorage
+    ? 'globalThis.AsyncLocalStorage'
+    : 'process.getBuiltinModule'
 }

@@ -1,6 +1,9 @@
 // What the core's tests use of node:timers/promises, where there is none.
 
-const { setTimeout: later, setImmediate: next } = globalThis as { setTimeout: (fn: () => void, ms: number) => unknown; setImmediate?: (fn: () => void) => unknown }
+const { setTimeout: later, setImmediate: next } = globalThis as {
+  setTimeout: (fn: () => void, ms: number) => unknown
+  setImmediate?: (fn: () => void) => unknown
+}
 
 // Sleepers of one duration share a timer: Workers allow 10,000 at a time.
 const sleepers = new Map<number, (() => void)[]>()
@@ -21,6 +24,11 @@ function sleep(milliseconds = 0): Promise<void> {
   })
 }
 
-const turn = () => (next ? new Promise<void>((resolve) => { next(resolve) }) : sleep(0))
+const turn = () =>
+  next
+    ? new Promise<void>((resolve) => {
+        next(resolve)
+      })
+    : sleep(0)
 
 export { sleep as setTimeout, turn as setImmediate }
