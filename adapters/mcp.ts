@@ -26,20 +26,24 @@ export interface McpOptions {
   /** Whether a call may run without a credential: all, or by the name of the tool; `getCredentials()` then throws. */
   readonly optional?: boolean | ((tool: string) => boolean)
   /** Gets an error of the source that is no `CredentialError`, and may hold secrets; the client sees none of it. */
-  readonly onError?: (error: unknown) => void
+  readonly onError?: (error: unknown) => unknown
   /** `false` leaves secrets in what tools send; `except` names fields that are no secrets, such as `baseUrl`. */
   readonly redact?: false | { readonly except?: readonly string[] }
   /** Told of secrets that were taken out of what a tool sent. */
-  readonly onRedact?: (report: RedactionReport) => void
+  readonly onRedact?: (report: RedactionReport) => unknown
 }
 
 /** Where a secret was in what a tool sent; no value. */
 export interface RedactionReport {
   /** The tool, where it is known: a message that names no request may be any tool's. */
   readonly tool: string | undefined
-  /** The secrets by name, with the path where each was, once for each time. */
+  /** The secrets by name, with the path where each was; at most 100. */
   readonly found: readonly { readonly secret: string; readonly where: string }[]
+  /** How many places there were beyond those. */
+  readonly omitted: number
 }
+
+const MAX_FOUND = 100
 
 // What the adapter needs of a server of either SDK.
 interface ServerInternals {
@@ -172,16 +176,18 @@ export function withCredentials<S extends McpServerLike>(
     tool: string | undefined,
     credential?: ResolvedCredential,
   ): Cleaned<T> {
-    if (options.redact === false) return { value, found: [] }
+    if (options.redact === false) return { value, secret: undefined }
     const found: { secret: string; where: string }[] = []
-    const onRedact = (secret: string, where: string) => void found.push({ secret, where })
-    const result = redactSecrets(value, credential, { except: options.redact?.except, onRedact })
-    try {
-      if (found.length > 0) options.onRedact?.({ tool, found })
-    } catch {
-      // What it throws would reach the client.
+    let omitted = 0
+    // The first one says what was withheld; the others are for the report, where somebody wants it.
+    const limit = options.onRedact ? MAX_FOUND : 1
+    const onRedact = (secret: string, where: string) => {
+      if (found.length < limit) found.push({ secret, where })
+      else omitted += 1
     }
-    return { value: result, found }
+    const result = redactSecrets(value, credential, { except: options.redact?.except, onRedact })
+    if (found.length > 0) tell(options.onRedact, { tool, found, omitted })
+    return { value: result, secret: found[0]?.secret }
   }
 
   /** All that a tool sends while it runs, and after, passes here in the scope of its call; results do not. */
@@ -290,7 +296,8 @@ function withoutCredentialHeaders(context: CallContext): CallContext {
   }
 }
 
-type Cleaned<T> = { readonly value: T; readonly found: readonly { readonly secret: string }[] }
+/** The value without secrets, and the name of one where there were any. */
+type Cleaned<T> = { readonly value: T; readonly secret: string | undefined }
 type Redact = <T>(value: T) => Cleaned<T>
 
 type Block = { readonly data?: unknown; readonly resource?: { readonly blob?: unknown } }
@@ -300,12 +307,12 @@ type ToolResult = { readonly structuredContent?: unknown; readonly content?: rea
 function scrubResult(result: unknown, redact: Redact): unknown {
   if (typeof result !== 'object' || result === null) return redact(result).value
   const { structuredContent, content }: ToolResult = result
-  const [found] = structuredContent === undefined ? [] : redact(structuredContent).found
-  if (found) return { content: [withheld('structured result', found.secret)], isError: true }
+  const secret = structuredContent === undefined ? undefined : redact(structuredContent).secret
+  if (secret) return { content: [withheld('structured result', secret)], isError: true }
   if (!Array.isArray(content) || !content.some(base64Of)) return redact(result).value
   const blocks = content.map((block: Block) => {
-    const [found] = redact(base64Of(block)).found
-    return found ? withheld('content', found.secret) : block
+    const { secret } = redact(base64Of(block))
+    return secret ? withheld('content', secret) : block
   })
   return redact({ ...result, content: blocks }).value
 }
@@ -329,6 +336,15 @@ function refuse({ message, code }: CredentialError, takesToolResult: boolean): o
   if (takesToolResult) return { content: [{ type: 'text', text: message }], isError: true }
   // -32603 of JSON-RPC 2.0: internal error.
   throw Object.assign(new Error(message), { code: -32603, data: { code } })
+}
+
+/** What a hook throws, or rejects with, would reach the client, or end the process. */
+function tell<T>(hook: ((value: T) => unknown) | undefined, value: T): void {
+  try {
+    Promise.resolve(hook?.(value)).catch(() => undefined)
+  } catch {
+    // As above.
+  }
 }
 
 function misuse(code: string, message: string): TypeError {

@@ -67,6 +67,10 @@ export function readEnv(
   }
 }
 
+/** The name of the variable that holds a property. */
+export const variableOf = (prefix: string, property: keyof typeof OAUTH_VARIABLES): string =>
+  prefix.toUpperCase() + OAUTH_VARIABLES[property]
+
 /** The names of all variables that parseEnv may look at: those of one type, where that is declared. */
 export function variableNames(
   prefix: string,

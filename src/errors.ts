@@ -143,6 +143,15 @@ export class CredentialRefreshError extends CredentialError {
 export const invalidCredential = (message: string): CredentialError =>
   new CredentialError('ERR_CREDENTIAL_INVALID', message)
 
+/** Tells a hook of the server's owner. What it throws, or rejects with, may quote what it was told: nobody sees it. */
+export function tell<T>(hook: ((value: T) => unknown) | undefined, value: T): void {
+  try {
+    Promise.resolve(hook?.(value)).catch(() => undefined)
+  } catch {
+    // As above.
+  }
+}
+
 /** Misuse by the programmer, with the codes that Node.js gives to it. */
 export function misuse(
   code: 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE',

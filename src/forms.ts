@@ -40,7 +40,12 @@ function percentForms(secret: string): string[] {
   const strict = percent(component, /[!'()*]/g)
   // What the URL parser does to a query.
   const query = percent(secret.replace(/[^\x21-\x7e]|["#<>]/gu, encodeURIComponent), /'/g)
-  return [component, strict, formEncode(secret), query].flatMap((text) => [text, lowerHex(text)])
+  // And to the password of one, which fetch quotes when it refuses such a URL.
+  const userinfo = secret.replace(/[^\x21-\x7e]|["#<>?`{}/:;=@[\\\]^|]/gu, encodeURIComponent)
+  return [component, strict, formEncode(secret), query, userinfo].flatMap((text) => [
+    text,
+    lowerHex(text),
+  ])
 }
 
 function htmlForms(secret: string): string[] {
@@ -87,16 +92,7 @@ function byteForms(bytes: string): string[] {
   const codes = Array.from(bytes, (byte) => byte.charCodeAt(0))
   const hex = codes.map((code) => code.toString(16).padStart(2, '0'))
   const [joined, spaced] = [hex.join(''), hex.join(' ')]
-  return [
-    bytes,
-    joined,
-    joined.toUpperCase(),
-    spaced,
-    spaced.toUpperCase(),
-    codes.join(','),
-    codes.join(', '),
-    codes.join(',\n'),
-  ]
+  return [bytes, joined, joined.toUpperCase(), spaced, spaced.toUpperCase(), codes.join(',')]
 }
 
 /** How a secret may be rendered, and so how it may leave: as text, escaped, encoded or dumped. */

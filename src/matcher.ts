@@ -45,7 +45,9 @@ const hash = (first: number, second: number) => (first * 31 + second) & (HASH_SI
 const [WORD, DUMP] = [1, 2]
 const CLASSES = Uint8Array.from({ length: 128 }, (_, code) => {
   const character = String.fromCharCode(code)
-  return (/[\w.~+/=%\\-]/.test(character) ? WORD : 0) | (/[\da-f,\s]/i.test(character) ? DUMP : 0)
+  return (
+    (/[\w.~+/=%\\-]/.test(character) ? WORD : 0) | (/[\da-f,\s"':\\n]/i.test(character) ? DUMP : 0)
+  )
 })
 
 function isOf(kind: number, text: string, index: number): boolean {
@@ -64,6 +66,11 @@ function hasRun(text: string, length: number, kind: number): boolean {
   }
   return false
 }
+
+// Eight numbers or more, as lists of bytes are printed: over several lines, indented, in columns, by index, or as JSON in a
+// string. Without what stands between the numbers they are a form like the others.
+const NUMBERS = /(?:\d{1,3},(?:\s|\\n|\\*"\d+\\*":|'\d+':)*){7,}\d{1,3}/g
+const BETWEEN = /\s|\\n|\\*"\d+\\*":|'\d+':/g
 
 interface Index {
   readonly shortest: number
@@ -101,7 +108,19 @@ export class Matcher {
       this.#index = createIndex(this.#secrets)
       this.#onIndex(this)
     }
-    const { shortest, skip, ending } = this.#index
+    const found = this.#search(text, this.#index)
+    for (const dump of text.matchAll(NUMBERS)) {
+      const { text: squeezed, starts } = squeeze(dump[0], BETWEEN)
+      for (const { start, end, secrets } of this.#search(squeezed, this.#index)) {
+        const first = dump.index + Number(starts[start])
+        found.push({ start: first, end: dump.index + Number(starts[end - 1]) + 1, secrets })
+      }
+    }
+    return merge(found)
+  }
+
+  #search(text: string, { shortest, skip, ending }: Index): Range[] {
+    const ranges: Range[] = []
     const last = shortest - 2
     for (let index = last; index < text.length - 1;) {
       const block = hash(text.charCodeAt(index), text.charCodeAt(index + 1))
@@ -112,6 +131,37 @@ export class Matcher {
     }
     return ranges
   }
+}
+
+/** The text without what matches, and where in it each character that is left had stood. */
+function squeeze(text: string, pattern: RegExp): { text: string; starts: number[] } {
+  const starts: number[] = []
+  const parts: string[] = []
+  const keep = (start: number, end: number) => {
+    parts.push(text.slice(start, end))
+    for (let index = start; index < end; index++) starts.push(index)
+  }
+  let from = 0
+  for (const { index, 0: match } of text.matchAll(pattern)) {
+    keep(from, index)
+    from = index + match.length
+  }
+  keep(from, text.length)
+  return { text: parts.join(''), starts }
+}
+
+/** One range for those that overlap or touch. */
+function merge(ranges: Range[]): Range[] {
+  const merged: Range[] = []
+  for (const range of ranges.sort((a, b) => a.start - b.start)) {
+    const previous = merged.at(-1)
+    if (previous === undefined || range.start > previous.end) merged.push(range)
+    else {
+      previous.end = Math.max(previous.end, range.end)
+      for (const secret of range.secrets) previous.secrets.add(secret)
+    }
+  }
+  return merged
 }
 
 function createIndex(secrets: readonly Secret[]): Index {

@@ -8,7 +8,10 @@ import { REDACTED } from './values.ts'
 export interface RedactOptions {
   /** Names of fields that are no secrets, such as `baseUrl` and `region`. */
   readonly except?: readonly string[] | undefined
-  /** Told of each place where a secret was: the name of the secret and a path, never a value. */
+  /**
+   * Told of each place where a secret was, once for each secret: the name of the secret and a path, never a value. Names
+   * in the path are cut to 64 characters, and of a long path the last 16 are given.
+   */
   readonly onRedact?: ((secret: string, where: string) => void) | undefined
 }
 
@@ -38,6 +41,9 @@ export function redactSecrets(
   const matcher = credential && matcherOf(credential, options.except ?? [])
   return matcher ? new Redaction(matcher, options.onRedact).run(value) : value
 }
+
+// How much of a name a report shows.
+const MAX_SHOWN = 64
 
 // The walk. It keeps a stack of its own: a structure 100,000 levels deep must not overflow that of the engine.
 
@@ -106,6 +112,8 @@ class Redaction {
   readonly #reached = new Map<object, { readonly holders: object[]; readonly name: PropertyKey }>()
   readonly #shown = new Map<object, unknown>()
   readonly #copies = new Map<object, object>()
+  // By a name of a property, as a report shows it: one may be megabytes long and lead to thousands of places.
+  readonly #shownNames = new Map<string, string>()
 
   constructor(matcher: Matcher, onRedact: RedactOptions['onRedact']) {
     this.#matcher = matcher
@@ -223,13 +231,19 @@ class Redaction {
 
   #define(copy: object, object: object, values: readonly Slot[], path: PropertyKey[]): void {
     const taken = new Set<PropertyKey>()
+    const counts = new Map<PropertyKey, number>()
     for (const [name, value] of values) {
       const known = Reflect.getOwnPropertyDescriptor(object, name)
       // Not own: the message of a DOMException, which its copy was made with.
       if (known === undefined) continue
       const base = typeof name === 'string' ? this.#redact(name, path) : name
       let key = base
-      for (let count = 2; taken.has(key); count++) key = `${String(base)} ${count}`
+      while (taken.has(key)) {
+        // Goes on from the last number: thousands of names may become the same.
+        const count = (counts.get(base) ?? 1) + 1
+        counts.set(base, count)
+        key = `${String(base)} ${count}`
+      }
       taken.add(key)
       // A getter stays one unless it gave a secret, or is the stack of an error, which is that of the error it is called on.
       const isGetter = known.get !== undefined && name !== 'stack' && value === read(object, name)
@@ -247,8 +261,17 @@ class Redaction {
 
   #showPath(path: PropertyKey[]): string {
     return path
-      .map((name) => (typeof name === 'string' ? this.#redact(name) : String(name)))
+      .map((name) => (typeof name === 'string' ? this.#showName(name) : String(name)))
       .join('.')
+  }
+
+  #showName(name: string): string {
+    const known = this.#shownNames.get(name)
+    if (known !== undefined) return known
+    const redacted = this.#redact(name)
+    const shown = redacted.length > MAX_SHOWN ? `${redacted.slice(0, MAX_SHOWN)}…` : redacted
+    this.#shownNames.set(name, shown)
+    return shown
   }
 
   #replace(value: unknown, path: PropertyKey[]): unknown {
@@ -259,18 +282,25 @@ class Redaction {
     return text === part ? value : text
   }
 
+  #report(names: ReadonlySet<string>, path: PropertyKey[]): void {
+    if (this.#onRedact === undefined) return
+    const where = this.#showPath(path)
+    for (const name of names) this.#onRedact(name, where)
+  }
+
   #redact(text: string, path?: PropertyKey[]): string {
     const ranges = this.#matcher.ranges(text)
     if (ranges.length === 0) return text
+    const names = new Set<string>()
     let result = ''
     let from = 0
     for (const { start, end, secrets } of ranges) {
       result += text.slice(from, start) + REDACTED
       from = end
-      if (path !== undefined)
-        for (const secret of secrets) this.#onRedact?.(secret, this.#showPath(path))
+      for (const secret of secrets) names.add(secret)
     }
     result += text.slice(from)
+    if (path !== undefined) this.#report(names, path)
     // Where the placeholder makes a secret of what stands around it, nothing of the text is kept.
     return this.#matcher.ranges(result).length > 0 ? REDACTED : result
   }

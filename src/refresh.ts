@@ -66,9 +66,9 @@ interface Lineage {
  * successor of a refresh token is remembered, for as long as the process runs.
  *
  * @param options - how and when to refresh, and where to save
- * @returns a function that gives the credential itself where it is fresh, its expiry is unknown, or it lacks a refresh
- *   token, client id or token endpoint; and else its successor. It rejects with `CredentialRefreshError`
- *   (`ERR_CREDENTIAL_REFRESH`), and with what `onRefresh` throws
+ * @returns a function that gives the credential itself where it is fresh or its expiry is unknown, and else its
+ *   successor. It rejects with `CredentialRefreshError` (`ERR_CREDENTIAL_REFRESH`), also where a credential has expired
+ *   that lacks a refresh token, client id or token URI; and with what `onRefresh` throws
  * @throws TypeError `ERR_INVALID_ARG_VALUE` for a leeway or timeout that is none, or an unknown `clientAuth`
  * @example
  * const refresh = createRefresher({ onRefresh: (credential) => vault.save(id, credential) })
@@ -108,7 +108,11 @@ export function createRefresher(options: RefreshOptions = {}): Refresher {
   }
 
   return async (credential) => {
-    if (!isRefreshable(credential)) return credential
+    if (!isRefreshable(credential)) {
+      if (!credential.isExpired(0)) return credential
+      const missing = missingForRefresh(credential).join(', ')
+      throw new CredentialRefreshError(`it has expired, and the credential lacks ${missing}`)
+    }
     const key = keyOf(credential)
     const known = lineages.get(key)
     if (known?.isSaved && !known.current.isExpired(leewaySeconds)) return known.current
@@ -124,8 +128,14 @@ export function createRefresher(options: RefreshOptions = {}): Refresher {
   }
 }
 
+const NEEDED = ['refreshToken', 'clientId', 'tokenUri'] as const
+
+/** What a credential lacks to be refreshed. */
+export const missingForRefresh = (credential: OAuthCredential): (typeof NEEDED)[number][] =>
+  NEEDED.filter((property) => credential[property] === undefined)
+
 const isRefreshable = (credential: OAuthCredential): credential is Refreshable =>
-  Boolean(credential.refreshToken && credential.clientId && credential.tokenUri)
+  missingForRefresh(credential).length === 0
 
 const keyOf = ({ tokenUri, clientId, refreshToken }: Refreshable): string =>
   JSON.stringify([tokenUri, clientId, refreshToken])

@@ -1,6 +1,6 @@
 import { assertCredential } from './credential.ts'
 import type { ResolvedCredential } from './credential.ts'
-import { CredentialError, misuse } from './errors.ts'
+import { CredentialError, misuse, tell } from './errors.ts'
 import { isHeadersLike } from './headers.ts'
 import type { HeaderRecord } from './headers.ts'
 import type { CredentialRequest, CredentialSource } from './source.ts'
@@ -11,7 +11,7 @@ export type AnyHeaders = CredentialRequest['headers'] | HeaderRecord
 /** A {@link CredentialRequest} as an adapter has it: its headers may be a record with names in lower case. */
 export type AnyRequest = Omit<CredentialRequest, 'headers'> & { readonly headers: AnyHeaders }
 
-type OnError = ((error: unknown) => void) | undefined
+type OnError = ((error: unknown) => unknown) | undefined
 
 /**
  * Asks a source for the credential of a call; for adapters. It never rejects: what is no `CredentialError` goes to
@@ -28,7 +28,7 @@ type OnError = ((error: unknown) => void) | undefined
 export async function resolveCredential(
   source: CredentialSource,
   request: AnyRequest,
-  onError?: (error: unknown) => void,
+  onError?: (error: unknown) => unknown,
 ): Promise<ResolvedCredential | CredentialError> {
   try {
     const credential = await source({
@@ -56,11 +56,7 @@ function toHeaders(headers: NonNullable<AnyHeaders>): NonNullable<CredentialRequ
 
 /** An error that tells nothing of the one that it stands for. */
 function hide(error: unknown, onError: OnError): CredentialError {
-  try {
-    onError?.(error)
-  } catch {
-    // It may quote the error that it was given.
-  }
+  tell(onError, error)
   return new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', UNAVAILABLE)
 }
 
@@ -72,7 +68,7 @@ export interface HttpOptions {
   /** Whether a request may go on without a credential; `getCredentials()` then throws. By default `false`. */
   readonly optional?: boolean
   /** Gets what the server itself got wrong, such as its environment or a source that fails; it may hold secrets. */
-  readonly onError?: (error: unknown) => void
+  readonly onError?: (error: unknown) => unknown
 }
 
 /** The credential of a request, or the error that stands for an optional one; or why the request is refused. */
@@ -105,7 +101,7 @@ export function createAdmission(
     let isReported = false
     const report = (error: unknown) => {
       isReported = true
-      onError?.(error)
+      return onError?.(error)
     }
     const credential = await resolveCredential(source, request, report)
     const isAllowed =

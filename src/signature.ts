@@ -150,7 +150,8 @@ function verifierOf({
 }: SignatureOptions): (headers: VerifiableHeaders) => Promise<void> {
   if (!Array.isArray(keys) || keys.length === 0)
     throw misuse('ERR_INVALID_ARG_VALUE', 'verify needs at least one key.')
-  keys.forEach(bytesOf)
+  // Copies: the caller may wipe its bytes, or change its list, before the first request comes.
+  const secrets = keys.map((key) => Uint8Array.from(bytesOf(key)))
   textToSign(0, audience, [])
   if (!(toleranceSeconds >= 0))
     throw misuse('ERR_INVALID_ARG_VALUE', 'toleranceSeconds must be a number, 0 or more.')
@@ -170,7 +171,7 @@ function verifierOf({
       throw untrusted('A credential header of this request is not ASCII.')
     const data = encode(textToSign(seconds, audience, signed))
     // Not the promise: on Workers one must not be awaited by another request.
-    imported ??= await Promise.all(keys.map(importKey))
+    imported ??= await Promise.all(secrets.map(importKey))
     for (const key of imported) {
       // Compares in constant time, whatever the runtime.
       if (await subtleCrypto().verify('HMAC', key, signature, data)) return

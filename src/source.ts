@@ -1,15 +1,16 @@
 import { assertType } from './credential.ts'
 import type { CredentialType, OAuthCredential, ResolvedCredential } from './credential.ts'
-import { readEnv, TO_BE_REFRESHED, variableNames } from './env.ts'
+import { readEnv, TO_BE_REFRESHED, variableNames, variableOf } from './env.ts'
 import type { Environment } from './env.ts'
 import {
+  CredentialError,
   CredentialRefreshError,
   invalidCredential,
   MissingCredentialHeaderError,
   misuse,
 } from './errors.ts'
 import { HEADERS, isCredentialHeader, parseHeaders } from './headers.ts'
-import { createRefresher } from './refresh.ts'
+import { createRefresher, missingForRefresh } from './refresh.ts'
 import type { Refresher } from './refresh.ts'
 import { createVerifier } from './signature.ts'
 import type { VerifiableHeaders, Verify } from './signature.ts'
@@ -103,7 +104,13 @@ export function fromEnv(prefix: string, options: EnvOptions = {}): CredentialSou
   if (!refresh) return load
   const refresher = refresh === true ? createRefresher() : refresh
   return async () => {
-    const fresh = await refresher(load() as OAuthCredential)
+    const loaded = load() as OAuthCredential
+    const missing = missingForRefresh(loaded)
+    if (loaded.isExpired(0) && missing.length > 0) {
+      const names = missing.map((property) => variableOf(prefix, property))
+      throw new CredentialRefreshError(`it has expired, and ${names.join(', ')} must be set`)
+    }
+    const fresh = await refresher(loaded)
     if (fresh.accessToken === TO_BE_REFRESHED)
       throw new CredentialRefreshError('there is no access token yet')
     return fresh
@@ -133,8 +140,7 @@ export function fromHeaders(options: HeaderOptions): CredentialSource {
       )
     }
     // Where there is none of ours there is nothing to verify: parseHeaders says what is missing.
-    if (verify === undefined || ![...headers.keys()].some(isCredentialHeader))
-      return parseHeaders(headers, type)
+    if (verify === undefined || !hasCredentialHeader(headers)) return parseHeaders(headers, type)
     return verify(headers).then(() => parseHeaders(headers, type))
   }
 }
@@ -148,14 +154,16 @@ export function fromHeaders(options: HeaderOptions): CredentialSource {
  * if (getCredentialMode() === 'hosted') listen()
  */
 export function getCredentialMode(env: Environment = processEnv() ?? {}): CredentialMode {
-  const mode = env['FASTMCP_CREDENTIAL_MODE']?.trim().toLowerCase() || 'oss'
+  const value = env['FASTMCP_CREDENTIAL_MODE'] || 'oss'
+  const mode = value.trim().toLowerCase()
   if (mode === 'oss' || mode === 'hosted') return mode
   throw invalidCredential('FASTMCP_CREDENTIAL_MODE must be oss or hosted.')
 }
 
 /**
- * The source for the mode that {@link getCredentialMode} finds when this is called: {@link fromEnv} or
- * {@link fromHeaders}.
+ * The source for the mode that {@link getCredentialMode} finds: {@link fromEnv} or {@link fromHeaders}. It looks at each
+ * call, so that a file of variables that is loaded late counts; once it was `hosted` it stays so. A call with credential
+ * headers in the mode `oss` is refused with `ERR_CREDENTIAL_UNTRUSTED`: somebody's gateway believes that it is `hosted`.
  *
  * @param prefix - what the names of the variables start with
  * @param options - the `type` to read; `env` and `refresh` of {@link fromEnv}, `verify` of {@link fromHeaders}
@@ -166,10 +174,29 @@ export function getCredentialMode(env: Environment = processEnv() ?? {}): Creden
  */
 export function fromMode(prefix: string, options: EnvOptions & HeaderOptions): CredentialSource {
   declaredType(options)
-  return getCredentialMode(options.env) === 'hosted'
-    ? fromHeaders(options)
-    : fromEnv(prefix, options)
+  const local = fromEnv(prefix, options)
+  let hosted: CredentialSource | undefined
+  const current = (): CredentialSource => {
+    const isHosted = hosted !== undefined || getCredentialMode(options.env) === 'hosted'
+    if (!isHosted) return local
+    hosted ??= fromHeaders(options)
+    return hosted
+  }
+  // What is wrong with the mode, or with the options for it, is said at the start.
+  current()
+  return (request) => {
+    const source = current()
+    if (source === local && hasCredentialHeader(request.headers))
+      throw new CredentialError('ERR_CREDENTIAL_UNTRUSTED', NOT_HOSTED)
+    return source(request)
+  }
 }
+
+const NOT_HOSTED = `This server has a credential of its own, and takes none from headers. If a gateway is to send them, its \
+operator sets FASTMCP_CREDENTIAL_MODE to hosted.`
+
+const hasCredentialHeader = (headers: CredentialRequest['headers']): boolean =>
+  headers !== undefined && [...headers.keys()].some(isCredentialHeader)
 
 function declaredType(options: HeaderOptions | undefined): CredentialType {
   const type = options?.type

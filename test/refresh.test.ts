@@ -78,17 +78,36 @@ const expired = (more: object = {}) =>
   })
 
 describe('a refresher', () => {
-  test('leaves alone what is fresh, what does not say, and what lacks a part', async () => {
+  test('leaves alone what is fresh, what does not say, and what lacks a part but is still valid', async () => {
     const { fetch, sent } = endpoint(() => ({ access_token: 'FAKE' }))
     const refresh = createRefresher({ fetch })
+    const expiresAt = inSeconds(50)
     for (const credential of [
       expired({ expiresAt: inSeconds(90) }),
       expired({ expiresAt: undefined }),
-      expired({ refreshToken: undefined }),
-      expired({ clientId: undefined }),
-      expired({ tokenUri: undefined }),
+      expired({ expiresAt, refreshToken: undefined }),
+      expired({ expiresAt, clientId: undefined }),
+      expired({ expiresAt, tokenUri: undefined }),
     ]) {
       assert.equal(await refresh(credential), credential)
+    }
+    assert.equal(sent.length, 0)
+  })
+
+  test('refuses what has expired and cannot be refreshed, and names what is missing', async () => {
+    const { fetch, sent } = endpoint(() => ({ access_token: 'FAKE' }))
+    const refresh = createRefresher({ fetch })
+    const missing = { refreshToken: undefined, clientId: undefined, tokenUri: undefined }
+    for (const [given, names] of [
+      [{ refreshToken: undefined }, 'refreshToken'],
+      [{ clientId: undefined }, 'clientId'],
+      [{ tokenUri: undefined }, 'tokenUri'],
+      [missing, 'refreshToken, clientId, tokenUri'],
+    ] as const) {
+      await assert.rejects(refresh(expired(given)), {
+        code: 'ERR_CREDENTIAL_REFRESH',
+        message: `The access token could not be refreshed: it has expired, and the credential lacks ${names}.`,
+      })
     }
     assert.equal(sent.length, 0)
   })

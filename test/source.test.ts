@@ -178,14 +178,10 @@ describe('the mode', () => {
   test('is oss unless FASTMCP_CREDENTIAL_MODE says hosted', () => {
     const modeOf = (value: string | undefined) =>
       getCredentialMode({ FASTMCP_CREDENTIAL_MODE: value })
-    assert.deepEqual([undefined, '', ' ', ' OSS\n', 'oss'].map(modeOf), [
-      'oss',
-      'oss',
-      'oss',
-      'oss',
-      'oss',
-    ])
-    assert.deepEqual(['hosted', ' Hosted '].map(modeOf), ['hosted', 'hosted'])
+    for (const value of [undefined, '', ' OSS\n', 'oss']) assert.equal(modeOf(value), 'oss')
+    for (const value of ['hosted', ' Hosted ']) assert.equal(modeOf(value), 'hosted')
+    for (const blank of [' ', '\t\n'])
+      assert.throws(() => modeOf(blank), { code: 'ERR_CREDENTIAL_INVALID' })
     const value = fakeSecret('mode')
     assertRefused(
       () => modeOf(value),
@@ -195,17 +191,60 @@ describe('the mode', () => {
     )
   })
 
-  test('picks the source once', () => {
+  const fromHeader = overHttp({ 'x-mcp-cred-access-token': 'from-header' })
+  const accessTokenOf = (credential: unknown) => (credential as OAuthCredential).accessToken
+
+  test('is read at each call, so that a file of variables which is loaded late counts', () => {
     const env: Record<string, string> = { SVC_ACCESS_TOKEN: 'from-env' }
-    const request = overHttp({ 'x-mcp-cred-access-token': 'from-header' })
-    const local = fromMode('SVC_', { type: 'oauth', env })
+    const source = fromMode('SVC_', { type: 'oauth', env })
+    assert.equal(accessTokenOf(source(overHttp({}))), 'from-env')
     env['FASTMCP_CREDENTIAL_MODE'] = 'hosted'
-    const hosted = fromMode('SVC_', { type: 'oauth', env })
-    assert.equal((local(request) as OAuthCredential).accessToken, 'from-env')
-    assert.equal((hosted(request) as OAuthCredential).accessToken, 'from-header')
+    assert.equal(accessTokenOf(source(fromHeader)), 'from-header')
+    assert.throws(() => source(overHttp({})), { code: 'ERR_CREDENTIAL_MISSING' })
+  })
+
+  test('stays hosted once it was', () => {
+    const env: Record<string, string> = {
+      SVC_ACCESS_TOKEN: 'from-env',
+      FASTMCP_CREDENTIAL_MODE: 'hosted',
+    }
+    const source = fromMode('SVC_', { type: 'oauth', env })
+    for (const mode of ['oss', '', 'cloud']) {
+      env['FASTMCP_CREDENTIAL_MODE'] = mode
+      assert.equal(accessTokenOf(source(fromHeader)), 'from-header')
+      assert.throws(() => source(overHttp({})), { code: 'ERR_CREDENTIAL_MISSING' })
+    }
+  })
+
+  test('that is unknown is refused at the start, and when it becomes so', () => {
+    const env: Record<string, string> = { SVC_ACCESS_TOKEN: 'from-env' }
+    const source = fromMode('SVC_', { type: 'oauth', env })
     env['FASTMCP_CREDENTIAL_MODE'] = 'cloud'
+    assert.throws(() => source(overHttp({})), { code: 'ERR_CREDENTIAL_INVALID' })
     assert.throws(() => fromMode('SVC_', { type: 'oauth', env }), {
       code: 'ERR_CREDENTIAL_INVALID',
     })
+  })
+
+  test('checks the options for hosted at the start, where it is', () => {
+    const verify = { keys: ['short'] }
+    const env = { FASTMCP_CREDENTIAL_MODE: 'hosted' }
+    assert.throws(() => fromMode('SVC_', { type: 'oauth', env, verify }), TypeError)
+  })
+
+  test('oss takes no credential from headers: any of ours is refused', () => {
+    const env = { SVC_ACCESS_TOKEN: 'from-env' }
+    const source = fromMode('SVC_', { type: 'oauth', env })
+    const secret = fakeSecret('header')
+    for (const name of ['x-mcp-cred-access-token', 'X-MCP-Cred-Fields', 'x-mcp-cred-unknown']) {
+      assertRefused(
+        () => source(overHttp({ [name]: secret })),
+        'ERR_CREDENTIAL_UNTRUSTED',
+        /FASTMCP_CREDENTIAL_MODE to hosted\.$/,
+        secret,
+      )
+    }
+    assert.equal(accessTokenOf(source(overHttp({ 'x-mcp-credits': '1' }))), 'from-env')
+    assert.equal(accessTokenOf(source({ headers: undefined })), 'from-env')
   })
 })

@@ -239,12 +239,18 @@ test('server-sent events arrive as they are sent', async () => {
 test('a credential that changes is taken over without a restart', async () => {
   const rotated = { ...acme, token: 'FAKE-token-of-acme-rotated' }
   proxy.reload([rotated, globex])
-  let token = ''
+  // Workers that leave close the connections which wait for a request: each request has one of its own, and may meet that end.
+  const tokenNow = async (tenant: { key: string }) => {
+    const answer = await send(as(tenant), { agent: new Agent() }).catch((error) => error)
+    if (answer.code === 'ECONNRESET') return undefined
+    return String(received(answer)['x-mcp-cred-access-token'])
+  }
+  let token: string | undefined
   for (let wait = 0; wait < 100 && token !== rotated.token; wait++) {
-    token = String(received(await send(as(acme)))['x-mcp-cred-access-token'])
-    assert([acme.token, rotated.token].includes(token))
+    token = await tokenNow(acme)
+    assert([undefined, acme.token, rotated.token].includes(token))
     await sleep(20)
   }
   assert.equal(token, rotated.token)
-  assert.deepEqual(received(await send(as(globex)))['x-mcp-cred-access-token'], [globex.token])
+  assert.equal((await tokenNow(globex)) ?? (await tokenNow(globex)), globex.token)
 })
