@@ -2,11 +2,11 @@
 // (@modelcontextprotocol/server), any transport. Import it as mcp-credentials/mcp, or copy this file.
 import {
   CredentialError,
-  redactSecrets,
   resolveCredential,
   runWithCredentials,
   stripCredentialHeaders,
 } from 'mcp-credentials'
+import { redactSecrets } from 'mcp-credentials/redact'
 import type {
   CredentialRequest,
   CredentialSource,

@@ -7,8 +7,8 @@ import { CredentialError } from './errors.ts'
 interface Scope {
   credential: ResolvedCredential | undefined
   error: CredentialError | undefined
-  // What is sent after the call is still searched for its secrets.
-  readonly redacts: ResolvedCredential | undefined
+  // Whose secrets must not leave: its own, and those of the scopes around it. Also after the call.
+  redacts: readonly ResolvedCredential[]
 }
 
 interface ContextStorage {
@@ -23,6 +23,8 @@ interface Runtime {
     getBuiltinModule?(id: string): { AsyncLocalStorage?: ContextStorageClass } | undefined
   }
 }
+
+const NOBODY: readonly ResolvedCredential[] = []
 
 // Counts the copies of this package in the process. It holds no store: those stay out of reach of each other.
 const COPIES = Symbol.for('mcp-credentials.copies')
@@ -96,9 +98,14 @@ export function runWithCredentials<R>(
   const scope: Scope = {
     credential: given,
     error: isError ? credential : undefined,
-    redacts: given,
+    redacts: redactedWith(given),
   }
   return storage.run(scope, runInScope, scope, fn)
+}
+
+function redactedWith(credential: ResolvedCredential | undefined): readonly ResolvedCredential[] {
+  const outer = storage.getStore()?.redacts ?? NOBODY
+  return credential === undefined ? outer : [credential, ...outer]
 }
 
 type MaybeScoped<R> = (credential: ResolvedCredential | undefined) => R
@@ -182,8 +189,15 @@ export function tryGetCredentials(type?: CredentialType): ResolvedCredential | u
   return getCredentials(type)
 }
 
-/** The credential of the current scope, also when that has ended. */
-export const scopedCredential = (): ResolvedCredential | undefined => storage.getStore()?.redacts
+/** Whose secrets must not leave the current scope, also when that has ended: its own, and those of the scopes around it. */
+export const scopedCredentials = (): readonly ResolvedCredential[] =>
+  storage.getStore()?.redacts ?? NOBODY
+
+/** Has the current scope scrubbed of another credential's secrets too, such as that of a successor. */
+export function joinScope(credential: ResolvedCredential): void {
+  const scope = storage.getStore()
+  if (scope && !scope.redacts.includes(credential)) scope.redacts = [credential, ...scope.redacts]
+}
 
 /** Runs `fn`, and what it starts, in no scope at all. */
 export const outsideOfScopes = <R>(fn: () => R): R => storage.run(undefined, fn)

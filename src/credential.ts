@@ -1,7 +1,13 @@
 import { assertObject, CredentialError, misuse } from './errors.ts'
-import { assertNo, copyJsonObject, dateProblem, describeField, fieldNameProblem } from './values.ts'
-import { REDACTED, scopesProblem, textProblem, tokenProblem } from './values.ts'
-import type { JsonObject } from './values.ts'
+import {
+  assertNo,
+  copyJsonObject,
+  dateProblem,
+  describeField,
+  fieldNameProblem,
+} from './grammar.ts'
+import { REDACTED, scopesProblem, textProblem, tokenProblem } from './grammar.ts'
+import type { JsonObject } from './grammar.ts'
 
 /** The two kinds of credential: named secrets such as an API key, and an OAuth 2.0 access token. */
 export type CredentialType = 'static' | 'oauth'
@@ -196,6 +202,23 @@ export class OAuthCredential {
     return `OAuthCredential ${JSON.stringify(this)}`
   }
 }
+
+// Weak, so that it keeps no credential alive.
+const related = new WeakMap<ResolvedCredential, readonly RelatedSecret[]>()
+
+/** A secret that a credential replaces, or was made from, by name. */
+export type RelatedSecret = readonly [name: string, value: string]
+
+/** Has whatever is scrubbed of a credential scrubbed of these as well: the tokens that it was refreshed from, say. */
+export function relateSecrets(
+  credential: ResolvedCredential,
+  secrets: readonly RelatedSecret[],
+): void {
+  related.set(credential, [...relatedSecrets(credential), ...secrets])
+}
+
+export const relatedSecrets = (credential: ResolvedCredential): readonly RelatedSecret[] =>
+  related.get(credential) ?? []
 
 /** What a tool gets. `type` tells the two apart; every property exists on both. */
 export type ResolvedCredential = StaticCredential | OAuthCredential

@@ -1,7 +1,8 @@
 import { assertType, OAuthCredential, StaticCredential } from './credential.ts'
 import type { CredentialOf, CredentialType, ResolvedCredential } from './credential.ts'
 import { assertObject, CredentialError, invalidCredential } from './errors.ts'
-import { describeField, parseFields, parseTimestamp, splitScopes } from './values.ts'
+import { describeField, parseFields, parseTimestamp, splitScopes } from './grammar.ts'
+import type { JsonObject } from './grammar.ts'
 
 /** Environment variables by name, such as `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -42,7 +43,7 @@ export function parseEnv(
   env: Environment,
   type?: CredentialType,
 ): ResolvedCredential {
-  return readEnv(prefix, env, type, false)
+  return readEnv(prefix, env, type, false) as ResolvedCredential
 }
 
 /** As parseEnv; with `canRefresh` an access token may be missing where there is what it takes to get one. */
@@ -51,7 +52,7 @@ export function readEnv(
   env: Environment,
   type: CredentialType | undefined,
   canRefresh: boolean,
-): ResolvedCredential {
+): ResolvedCredential | RefreshGrant {
   assertObject(env, 'The environment')
   assertType(type)
   try {
@@ -62,7 +63,7 @@ export function readEnv(
   } catch (error) {
     // The environment is the server's own, whatever is wrong with it.
     throw error instanceof CredentialError
-      ? new CredentialError(error.code, error.message, true)
+      ? new CredentialError(error.code, error.message, { isServerFault: true })
       : error
   }
 }
@@ -188,47 +189,50 @@ function parseStatic(variables: Variables): StaticCredential {
   )
 }
 
-/** Stands for an access token that is yet to come. It has expired, so that nothing but a refresh makes use of it. */
-export const TO_BE_REFRESHED = 'to-be-refreshed'
+/** What it takes to get an access token where there is none yet (RFC 6749 section 6). */
+export interface RefreshGrant {
+  /** The refresh token. */
+  readonly refreshToken: string
+  /** The client that it was issued to. */
+  readonly clientId: string
+  /** The client's secret, where it has one. */
+  readonly clientSecret?: string | undefined
+  /** The token endpoint. */
+  readonly tokenUri: string
+  /** The scopes that were granted. */
+  readonly scopes?: readonly string[] | undefined
+  /** What the credential is to have as `extra`. */
+  readonly extra?: JsonObject | undefined
+}
 
-function parseOAuth(variables: Variables, canRefresh: boolean): OAuthCredential {
+function parseOAuth(variables: Variables, canRefresh: boolean): OAuthCredential | RefreshGrant {
   const { start } = variables
   const read = (property: keyof typeof OAUTH_VARIABLES) => variables.read(OAUTH_VARIABLES[property])
-  const [refreshToken, clientId, clientSecret] = [
-    read('refreshToken'),
-    read('clientId'),
-    read('clientSecret'),
-  ]
-  const [tokenUri, scopes, time] = [
-    read('tokenUri'),
-    splitScopes(read('scopes') ?? ''),
-    read('expiresAt'),
-  ]
-  const isToCome = canRefresh && Boolean(refreshToken && clientId && tokenUri)
-  const accessToken = read('accessToken') ?? (isToCome ? TO_BE_REFRESHED : undefined)
-  if (accessToken === undefined) {
-    const others = canRefresh
-      ? `, or ${['REFRESH_TOKEN', 'CLIENT_ID', 'TOKEN_URI'].map((name) => start + name).join(', ')} to get one`
-      : ''
-    throw missing(variables, `Set ${start}ACCESS_TOKEN to the access token${others}.`)
+  const readTime = () => {
+    const time = read('expiresAt')
+    return time === undefined ? undefined : parseTimestamp(time, `${start}EXPIRES_AT`)
   }
-  const known = time === undefined ? undefined : parseTimestamp(time, `${start}EXPIRES_AT`)
-  const expiresAt = accessToken === TO_BE_REFRESHED ? new Date(0) : known
-  const extra = readExtra(variables)
-  const properties = {
-    accessToken,
-    refreshToken,
-    clientId,
-    clientSecret,
-    tokenUri,
-    scopes,
-    expiresAt,
-    extra,
+  const accessToken = read('accessToken')
+  const given = {
+    refreshToken: read('refreshToken'),
+    clientId: read('clientId'),
+    clientSecret: read('clientSecret'),
+    tokenUri: read('tokenUri'),
+    scopes: splitScopes(read('scopes') ?? ''),
+    expiresAt: readTime(),
+    extra: readExtra(variables),
   }
   const origins = Object.fromEntries(
     Object.entries(OAUTH_VARIABLES).map(([property, name]) => [property, start + name]),
   )
-  return new OAuthCredential(properties, { ...origins, extra: `${start}EXTRA_*` })
+  if (accessToken !== undefined)
+    return new OAuthCredential({ ...given, accessToken }, { ...origins, extra: `${start}EXTRA_*` })
+  const { refreshToken, clientId, tokenUri } = given
+  if (canRefresh && refreshToken && clientId && tokenUri)
+    return { ...given, refreshToken, clientId, tokenUri }
+  const others = ['REFRESH_TOKEN', 'CLIENT_ID', 'TOKEN_URI'].map((name) => start + name).join(', ')
+  const alternative = canRefresh ? `, or ${others} to get one` : ''
+  throw missing(variables, `Set ${start}ACCESS_TOKEN to the access token${alternative}.`)
 }
 
 function readExtra(variables: Variables): Readonly<Record<string, string>> {

@@ -4,9 +4,12 @@
  * - `ERR_CREDENTIAL_MISSING`: nothing was supplied; the message says what to set.
  * - `ERR_CREDENTIAL_INVALID`: a value breaks its grammar; the message names the variable, header or field.
  * - `ERR_CREDENTIAL_TYPE`: the credential is of another type than the one asked for.
+ * - `ERR_CREDENTIAL_EXPIRED`: the access token has expired, and nothing refreshes it.
  * - `ERR_CREDENTIAL_NO_SCOPE`: there is no credential in this context.
  * - `ERR_CREDENTIAL_ENDED`: the call that the credential was for is over.
- * - `ERR_CREDENTIAL_NOT_FOUND`: a custom source knows no credential of this id.
+ * - `ERR_CREDENTIAL_NOT_FOUND`: no credential is stored for this caller.
+ * - `ERR_CREDENTIAL_CONNECT`: the account has to be connected first; the error has the URL.
+ * - `ERR_CREDENTIAL_SCOPE`: the credential lacks a scope that the tool needs.
  * - `ERR_CREDENTIAL_UNTRUSTED`: the headers do not come from the gateway, or not as they are.
  * - `ERR_CREDENTIAL_REFRESH`: the access token has expired, and could not be refreshed.
  * - `ERR_CREDENTIAL_UNAVAILABLE`: the source failed, for a reason that the caller is not told.
@@ -15,45 +18,62 @@ export type CredentialErrorCode =
   | 'ERR_CREDENTIAL_MISSING'
   | 'ERR_CREDENTIAL_INVALID'
   | 'ERR_CREDENTIAL_TYPE'
+  | 'ERR_CREDENTIAL_EXPIRED'
   | 'ERR_CREDENTIAL_NO_SCOPE'
   | 'ERR_CREDENTIAL_ENDED'
   | 'ERR_CREDENTIAL_NOT_FOUND'
+  | 'ERR_CREDENTIAL_CONNECT'
+  | 'ERR_CREDENTIAL_SCOPE'
   | 'ERR_CREDENTIAL_UNTRUSTED'
   | 'ERR_CREDENTIAL_REFRESH'
   | 'ERR_CREDENTIAL_UNAVAILABLE'
 
+/** Options of {@link CredentialError}. */
+export interface CredentialErrorOptions {
+  /** Whether the server got something wrong, and not the request; by default the code decides. */
+  readonly isServerFault?: boolean | undefined
+  /** The error behind this one, for the operator's `onCall` alone: no rendering of this one shows it. */
+  readonly cause?: unknown
+}
+
+const REQUEST_FAULTS: readonly CredentialErrorCode[] = [
+  'ERR_CREDENTIAL_MISSING',
+  'ERR_CREDENTIAL_INVALID',
+  'ERR_CREDENTIAL_EXPIRED',
+  'ERR_CREDENTIAL_NOT_FOUND',
+  'ERR_CREDENTIAL_CONNECT',
+  'ERR_CREDENTIAL_SCOPE',
+  'ERR_CREDENTIAL_UNTRUSTED',
+]
+
+// Not a property: a log would print it, and what a library throws may quote a secret.
+const causes = new WeakMap<CredentialError, unknown>()
+
+/** The error behind one of ours, for the operator alone. */
+export const causeOf = (error: CredentialError): unknown => causes.get(error)
+
 /**
  * A credential could not be had; the message is safe to show to a person or a model.
  *
- * @param code - what went wrong
+ * @param code - what went wrong; it makes an HTTP status of 403, or of 500 where the server got something wrong
  * @param message - what to do about it; a custom source that throws one never puts a value into it
- * @param isServerFault - whether the server got something wrong, and not the request: it makes an HTTP status of 500
- *   instead of 403; by default the code decides
+ * @param options - whether it is a fault of the server, and the error behind it
  * @example
  * if (error instanceof CredentialError && error.code === 'ERR_CREDENTIAL_ENDED') return
  */
 export class CredentialError extends Error {
   override readonly name: string = 'CredentialError'
   readonly code: CredentialErrorCode
+  /** Whether the server got something wrong (its environment, a source that fails), and not the request. */
   readonly isServerFault: boolean
 
-  constructor(
-    code: CredentialErrorCode,
-    message: string,
-    isServerFault: boolean = !REQUEST_FAULTS.includes(code),
-  ) {
+  constructor(code: CredentialErrorCode, message: string, options: CredentialErrorOptions = {}) {
     super(message)
     this.code = code
-    this.isServerFault = isServerFault
+    this.isServerFault = options.isServerFault ?? !REQUEST_FAULTS.includes(code)
+    if (options.cause !== undefined) causes.set(this, options.cause)
   }
 }
-
-const REQUEST_FAULTS: readonly string[] = [
-  'ERR_CREDENTIAL_MISSING',
-  'ERR_CREDENTIAL_INVALID',
-  'ERR_CREDENTIAL_NOT_FOUND',
-  'ERR_CREDENTIAL_UNTRUSTED',
-]
 
 const CONNECT_THE_ACCOUNT =
   'Connect the account in the gateway that calls this server; never paste the secret into the chat.'
@@ -68,6 +88,8 @@ const CONNECT_THE_ACCOUNT =
  */
 export class MissingCredentialHeaderError extends CredentialError {
   override readonly name: string = 'MissingCredentialHeaderError'
+  declare readonly code: 'ERR_CREDENTIAL_MISSING'
+  /** The names of the headers, any one of which would do. */
   readonly missingHeaders: readonly string[]
 
   constructor(missingHeaders: readonly string[], reason?: string) {
@@ -78,7 +100,7 @@ export class MissingCredentialHeaderError extends CredentialError {
 }
 
 /**
- * A custom source knows no credential of this id, with code `ERR_CREDENTIAL_NOT_FOUND`.
+ * No credential is stored for this caller, with code `ERR_CREDENTIAL_NOT_FOUND`.
  *
  * The id is kept out of the message, of JSON and of what `console.log` prints: it may itself be an API key.
  *
@@ -89,68 +111,70 @@ export class MissingCredentialHeaderError extends CredentialError {
  */
 export class CredentialNotFoundError extends CredentialError {
   override readonly name: string = 'CredentialNotFoundError'
+  declare readonly code: 'ERR_CREDENTIAL_NOT_FOUND'
   readonly #credentialId: string
 
   constructor(credentialId: string) {
-    super(
-      'ERR_CREDENTIAL_NOT_FOUND',
-      `No credential is stored for this caller. ${CONNECT_THE_ACCOUNT}`,
-    )
+    super('ERR_CREDENTIAL_NOT_FOUND', NOT_FOUND)
     this.#credentialId = credentialId
   }
 
+  /** The id that was looked up. */
   get credentialId(): string {
     return this.#credentialId
   }
 }
 
-// RFC 6749 section 5.2. An answer could have anything else in its place.
-const REFRESH_ERRORS = [
-  'invalid_request',
-  'invalid_client',
-  'invalid_grant',
-  'unauthorized_client',
-  'unsupported_grant_type',
-  'invalid_scope',
-]
+const NOT_FOUND =
+  'No credential is stored for this caller. Connect the account with this server first; never paste the secret into the chat.'
+
+/** Options of {@link ConnectRequiredError}. */
+export interface ConnectRequiredOptions {
+  /** What the person is told, before the URL. */
+  readonly message?: string | undefined
+  /** The scopes that will be asked for. */
+  readonly scopes?: readonly string[] | undefined
+  /** Tells, without changing anything, whether the account is connected by now; an adapter may poll it. */
+  readonly isConnected?: (() => boolean | Promise<boolean>) | undefined
+}
 
 /**
- * The access token has expired, and could not be refreshed, with code `ERR_CREDENTIAL_REFRESH`.
+ * The account has to be connected first, at a URL that the person opens; code `ERR_CREDENTIAL_CONNECT`. Any source may
+ * throw it, and so may a tool.
  *
- * @param reason - half a sentence that says why, without a value in it
- * @param status - the HTTP status of the answer, if there was one
- * @param error - what the answer gives as its error; kept where it is one of RFC 6749 section 5.2
+ * @param url - an `https:` or `http:` URL, which holds no secret and is worth nothing to anybody else
+ * @param options - `message`, `scopes`, and the check `isConnected`
+ * @throws TypeError `ERR_INVALID_ARG_VALUE` for a URL that is none
  * @example
- * if (error instanceof CredentialRefreshError && error.error === 'invalid_grant') await forgetAccount()
+ * throw new ConnectRequiredError('https://mcp.example.com/connect/github', { scopes: ['repo'] })
  */
-export class CredentialRefreshError extends CredentialError {
-  override readonly name: string = 'CredentialRefreshError'
-  readonly status: number | undefined
-  readonly error: string | undefined
+export class ConnectRequiredError extends CredentialError {
+  override readonly name: string = 'ConnectRequiredError'
+  declare readonly code: 'ERR_CREDENTIAL_CONNECT'
+  /** Where the person connects the account. */
+  readonly url: string
+  /** The scopes that will be asked for. */
+  readonly scopes: readonly string[]
+  readonly #isConnected: ConnectRequiredOptions['isConnected']
 
-  constructor(reason: string, status?: number, error?: unknown) {
-    const known = REFRESH_ERRORS.find((code) => code === error)
-    const advice = known === 'invalid_grant' ? ' The account must be connected anew.' : ''
-    super(
-      'ERR_CREDENTIAL_REFRESH',
-      `The access token could not be refreshed: ${reason}${known ? ` (${known})` : ''}.${advice}`,
-    )
-    this.status = status
-    this.error = known
+  constructor(url: string, options: ConnectRequiredOptions = {}) {
+    if (typeof url !== 'string' || !/^https?:\/\/[\x21-\x7e]+$/.test(url))
+      throw misuse('ERR_INVALID_ARG_VALUE', 'ConnectRequiredError takes an https: URL.')
+    const { message = 'The account has to be connected first.', scopes = [], isConnected } = options
+    super('ERR_CREDENTIAL_CONNECT', `${message} Open ${url}`)
+    this.url = url
+    this.scopes = Object.freeze([...scopes])
+    this.#isConnected = isConnected
+  }
+
+  /** Whether the account is connected by now; `undefined` where nobody can tell. */
+  get isConnected(): ConnectRequiredOptions['isConnected'] {
+    return this.#isConnected
   }
 }
 
 export const invalidCredential = (message: string): CredentialError =>
   new CredentialError('ERR_CREDENTIAL_INVALID', message)
-
-/** Tells a hook of the server's owner. What it throws, or rejects with, may quote what it was told: nobody sees it. */
-export function tell<T>(hook: ((value: T) => unknown) | undefined, value: T): void {
-  try {
-    Promise.resolve(hook?.(value)).catch(() => undefined)
-  } catch {
-    // As above.
-  }
-}
 
 /** Misuse by the programmer, with the codes that Node.js gives to it. */
 export function misuse(
@@ -163,4 +187,74 @@ export function misuse(
 export function assertObject(value: unknown, name: string): void {
   const isObject = typeof value === 'object' && value !== null
   if (!isObject) throw misuse('ERR_INVALID_ARG_TYPE', `${name} must be given as an object.`)
+}
+
+/** A kind of value that an option takes. */
+export type OptionKind =
+  'array' | 'boolean' | 'function' | 'object' | 'seconds' | 'string' | 'strings'
+
+const isString = (value: unknown): boolean => typeof value === 'string'
+
+const KINDS: Readonly<Record<OptionKind, (value: unknown) => boolean>> = {
+  array: Array.isArray,
+  boolean: (value) => typeof value === 'boolean',
+  function: (value) => typeof value === 'function',
+  object: (value) => typeof value === 'object' && value !== null,
+  seconds: (value) => typeof value === 'number' && value >= 0 && value < Infinity,
+  string: isString,
+  strings: (value) => Array.isArray(value) && value.every(isString),
+}
+
+/** The kinds of value that each option takes. */
+export type OptionKinds<Options> = {
+  readonly [Name in keyof Required<Options>]: readonly OptionKind[]
+}
+
+/**
+ * Refuses options of a misspelt name or of another kind, in JavaScript too.
+ *
+ * @param options - what was given; an option that is `undefined` counts as not given
+ * @param owner - the function that takes them, for the message
+ * @param kinds - the options there are, with the kinds of value that each takes
+ */
+export function assertOptions<Options extends object>(
+  options: Options,
+  owner: string,
+  kinds: OptionKinds<Options>,
+): void {
+  assertObject(options, `The options of ${owner}`)
+  const known = new Map<string, readonly OptionKind[]>(Object.entries(kinds))
+  for (const [name, value] of Object.entries(options)) {
+    const allowed = known.get(name)
+    if (allowed === undefined) throw unknownOption(name, owner, [...known.keys()])
+    const isAllowed = value === undefined || allowed.some((kind) => KINDS[kind](value))
+    if (isAllowed) continue
+    throw misuse(
+      'ERR_INVALID_ARG_VALUE',
+      `The option ${name} of ${owner} must be ${allowed.map(describeKind).join(' or ')}.`,
+    )
+  }
+}
+
+function unknownOption(name: string, owner: string, known: readonly string[]): TypeError {
+  const shown = /^[A-Za-z]{1,40}$/.test(name) ? ` "${name}"` : ''
+  return misuse(
+    'ERR_INVALID_ARG_VALUE',
+    `${owner} has no option${shown}: there are ${known.join(', ')}.`,
+  )
+}
+
+function describeKind(kind: OptionKind): string {
+  if (kind === 'seconds') return 'a finite number of seconds, 0 or more'
+  if (kind === 'strings') return 'a list of strings'
+  return /^[ao]/.test(kind) ? `an ${kind}` : `a ${kind}`
+}
+
+/** Tells a hook of the server's owner. What it throws, or rejects with, may quote what it was told: nobody sees it. */
+export function tell<T>(hook: ((value: T) => unknown) | undefined, value: T): void {
+  try {
+    Promise.resolve(hook?.(value)).catch(() => undefined)
+  } catch {
+    // As above.
+  }
 }

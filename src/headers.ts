@@ -10,10 +10,15 @@ import {
   parseTimestamp,
   scopesProblem,
   splitScopes,
-} from './values.ts'
+} from './grammar.ts'
 
-/** Headers in the manner of the Fetch API: anything whose `get` finds a header by its lower-case name. */
-export type HeadersLike = { get(name: string): string | null | undefined }
+/** Headers in the manner of the Fetch API, such as `Headers`. */
+export interface WebHeaders {
+  /** The value of a header, by its name in lower case. */
+  get(name: string): string | null | undefined
+  /** The names of all headers. */
+  keys(): Iterable<string>
+}
 
 /** Headers in the manner of Node.js: values by name, in any case. */
 export type HeaderRecord = Readonly<Record<string, string | readonly string[] | undefined>>
@@ -44,15 +49,15 @@ type ReadHeader = (header: string) => string | undefined
  * parseHeaders({ 'x-mcp-cred-access-token': 'not-a-real-token' }, 'oauth').accessToken
  */
 export function parseHeaders<T extends CredentialType>(
-  headers: HeadersLike | HeaderRecord,
+  headers: WebHeaders | HeaderRecord,
   type: T,
 ): CredentialOf[T]
 export function parseHeaders(
-  headers: HeadersLike | HeaderRecord,
+  headers: WebHeaders | HeaderRecord,
   type?: CredentialType,
 ): ResolvedCredential
 export function parseHeaders(
-  headers: HeadersLike | HeaderRecord,
+  headers: WebHeaders | HeaderRecord,
   type?: CredentialType,
 ): ResolvedCredential {
   assertObject(headers, 'Headers')
@@ -61,8 +66,8 @@ export function parseHeaders(
   return (type ?? typeOfWhatIsThere(read)) === 'oauth' ? parseOAuth(read) : parseStatic(read)
 }
 
-function readerOf(headers: HeadersLike | HeaderRecord): ReadHeader {
-  if (isHeadersLike(headers))
+function readerOf(headers: WebHeaders | HeaderRecord): ReadHeader {
+  if (isWebHeaders(headers))
     return (header) => singleValue(headers.get(header.toLowerCase()), header)
   const found = new Map<string, string | undefined>()
   for (const name of Object.keys(headers)) {
@@ -74,7 +79,7 @@ function readerOf(headers: HeadersLike | HeaderRecord): ReadHeader {
   return (header) => found.get(header)
 }
 
-export const isHeadersLike = <H extends object>(headers: H): headers is Extract<H, HeadersLike> =>
+export const isWebHeaders = <H extends object>(headers: H): headers is Extract<H, WebHeaders> =>
   'get' in headers && typeof headers.get === 'function'
 
 function singleValue(value: unknown, header: string): string | undefined {
@@ -163,10 +168,8 @@ export function formatHeaders(credential: ResolvedCredential): Record<string, st
 const toAscii = (value: object): string =>
   JSON.stringify(value).replace(/[\x7f-\uffff]/g, escapeUnicode)
 
-/** Web `Headers`, as far as {@link stripCredentialHeaders} needs them. */
-export type WebHeaders = {
-  get(name: string): string | null
-  keys(): Iterable<string>
+// Web `Headers`, as far as a copy of them is changed.
+interface MutableHeaders extends WebHeaders {
   set(name: string, value: string): void
   delete(name: string): void
 }
@@ -186,7 +189,7 @@ export function stripCredentialHeaders(
   headers: WebHeaders | Readonly<Record<string, unknown>>,
 ): object {
   assertObject(headers, 'Headers')
-  if (!isHeadersLike(headers)) {
+  if (!isWebHeaders(headers)) {
     const kept = Object.entries(headers).filter(([name]) => !isCredentialHeader(name))
     return Object.fromEntries(
       kept.map(([name, value]) => [
@@ -196,10 +199,10 @@ export function stripCredentialHeaders(
     )
   }
   // Not headers.constructor: the headers that Hono hands out on Node.js look like Headers, but are not made like them.
-  const copy: WebHeaders = Reflect.construct(Reflect.get(globalThis, 'Headers'), [headers])
+  const copy: MutableHeaders = Reflect.construct(Reflect.get(globalThis, 'Headers'), [headers])
   for (const name of [...copy.keys()].filter(isCredentialHeader)) copy.delete(name)
   const options = copy.get('connection')
-  if (options !== null) copy.set('connection', String(withoutOurOptions(options)))
+  if (options) copy.set('connection', String(withoutOurOptions(options)))
   return copy
 }
 

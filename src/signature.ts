@@ -1,5 +1,6 @@
-import { CredentialError, invalidCredential, misuse } from './errors.ts'
+import { assertOptions, CredentialError, invalidCredential, misuse } from './errors.ts'
 import { isCredentialHeader } from './headers.ts'
+import type { WebHeaders } from './headers.ts'
 
 const SIGNATURE = 'X-MCP-Cred-Signature'
 
@@ -47,16 +48,17 @@ function bytesOf(key: SigningKey): Bytes {
   throw misuse('ERR_INVALID_ARG_VALUE', 'A key for signatures must have at least 32 bytes.')
 }
 
-export interface SignOptions {
-  /** The server that the headers are for, where several share a key: what it gives to `verify`. */
-  readonly audience?: string
+/** Options of {@link signHeaders}. */
+export interface SignHeadersOptions {
+  /** The server that the headers are for, where several share a key: what it gives to its verifier. */
+  readonly audience?: string | undefined
   /** When they were signed; by default now. */
-  readonly time?: Date
+  readonly time?: Date | undefined
 }
 
 /**
  * The headers with an `X-MCP-Cred-Signature`, which binds all `X-MCP-Cred-*` headers to each other, to the time, and to
- * the audience, so that `fromHeaders({ verify })` can tell that they come from the gateway.
+ * the audience, so that {@link createSignatureVerifier} can tell that they come from the gateway.
  *
  * @param headers - what the gateway sends, of which only `X-MCP-Cred-*` is signed; usually of `formatHeaders`
  * @param key - a secret of at least 32 bytes that the server has too
@@ -69,7 +71,7 @@ export interface SignOptions {
 export async function signHeaders(
   headers: Readonly<Record<string, string>>,
   key: SigningKey,
-  options: SignOptions = {},
+  options: SignHeadersOptions = {},
 ): Promise<Record<string, string>> {
   const { audience, time = new Date() } = options
   const unsigned = Object.entries(headers).filter(
@@ -116,45 +118,40 @@ function textToSign(
   return ['v1', seconds, audience, ...lines].join('\n')
 }
 
-/** The headers of a request, as far as they can be verified: by name, and all their names. */
-export interface VerifiableHeaders {
-  get(name: string): string | null
-  keys(): Iterable<string>
-}
-
-export interface SignatureOptions {
+/** Options of {@link createSignatureVerifier}. */
+export interface SignatureVerifierOptions {
   /** The secrets that a gateway may have signed with; several while they are changed. */
   readonly keys: readonly SigningKey[]
-  /** The audience that the gateway signs for. */
-  readonly audience?: string
+  /** The audience that the gateway signs for; by default none. */
+  readonly audience?: string | undefined
   /** How far the time of a signature may be from now, in seconds; by default 60. */
-  readonly toleranceSeconds?: number
+  readonly toleranceSeconds?: number | undefined
 }
 
-/** How to tell that headers come from the gateway: by their signature, or as a function of yours sees it. */
-export type Verify = SignatureOptions | ((headers: VerifiableHeaders) => boolean | Promise<boolean>)
-
-/** A function that rejects with `ERR_CREDENTIAL_UNTRUSTED` for headers that do not come from the gateway. */
-export function createVerifier(verify: Verify): (headers: VerifiableHeaders) => Promise<void> {
-  if (typeof verify !== 'function') return verifierOf(verify)
-  return async (headers) => {
-    if ((await verify(headers)) !== true)
-      throw untrusted('The credential headers of this request could not be verified.')
-  }
-}
-
-function verifierOf({
-  keys,
-  audience,
-  toleranceSeconds = 60,
-}: SignatureOptions): (headers: VerifiableHeaders) => Promise<void> {
+/**
+ * What tells by the signature of `signHeaders` whether headers come from the gateway; for the option `verify` of
+ * `fromHeaders`.
+ *
+ * @param options - `keys` of at least 32 bytes, `audience`, `toleranceSeconds`
+ * @returns a function that resolves to `true`, or rejects with a CredentialError `ERR_CREDENTIAL_UNTRUSTED`
+ * @throws TypeError `ERR_INVALID_ARG_VALUE` without a key, for one that is too short, and for a bad audience or tolerance
+ * @example
+ * fromHeaders({ type: 'oauth', verify: createSignatureVerifier({ keys: [key], audience: 'issues' }) })
+ */
+export function createSignatureVerifier(
+  options: SignatureVerifierOptions,
+): (headers: WebHeaders) => Promise<true> {
+  assertOptions(options, 'createSignatureVerifier', {
+    keys: ['array'],
+    audience: ['string'],
+    toleranceSeconds: ['seconds'],
+  })
+  const { keys, audience, toleranceSeconds = 60 } = options
   if (!Array.isArray(keys) || keys.length === 0)
-    throw misuse('ERR_INVALID_ARG_VALUE', 'verify needs at least one key.')
+    throw misuse('ERR_INVALID_ARG_VALUE', 'createSignatureVerifier needs at least one key.')
   // Copies: the caller may wipe its bytes, or change its list, before the first request comes.
   const secrets = keys.map((key) => Uint8Array.from(bytesOf(key)))
   textToSign(0, audience, [])
-  if (!(toleranceSeconds >= 0))
-    throw misuse('ERR_INVALID_ARG_VALUE', 'toleranceSeconds must be a number, 0 or more.')
   let imported: readonly object[] | undefined
 
   return async (headers) => {
@@ -174,7 +171,7 @@ function verifierOf({
     imported ??= await Promise.all(secrets.map(importKey))
     for (const key of imported) {
       // Compares in constant time, whatever the runtime.
-      if (await subtleCrypto().verify('HMAC', key, signature, data)) return
+      if (await subtleCrypto().verify('HMAC', key, signature, data)) return true
     }
     throw untrusted(
       `${SIGNATURE} does not fit: the headers were changed, or signed with another key or for another audience.`,
@@ -182,7 +179,7 @@ function verifierOf({
   }
 }
 
-function parseSignature(value: string | null): {
+function parseSignature(value: string | null | undefined): {
   readonly seconds: number
   readonly signature: Bytes
 } {

@@ -1,19 +1,15 @@
-import { assertType } from './credential.ts'
-import type { CredentialType, OAuthCredential, ResolvedCredential } from './credential.ts'
-import { readEnv, TO_BE_REFRESHED, variableNames, variableOf } from './env.ts'
-import type { Environment } from './env.ts'
+import { assertCredential, assertType, OAuthCredential } from './credential.ts'
+import type { CredentialType, ResolvedCredential } from './credential.ts'
+import { readEnv, variableNames, variableOf } from './env.ts'
+import type { Environment, RefreshGrant } from './env.ts'
 import {
   CredentialError,
-  CredentialRefreshError,
   invalidCredential,
   MissingCredentialHeaderError,
   misuse,
 } from './errors.ts'
 import { HEADERS, isCredentialHeader, parseHeaders } from './headers.ts'
-import { createRefresher, missingForRefresh } from './refresh.ts'
-import type { Refresher } from './refresh.ts'
-import { createVerifier } from './signature.ts'
-import type { VerifiableHeaders, Verify } from './signature.ts'
+import type { WebHeaders } from './headers.ts'
 
 /** The `AbortSignal` of the user's runtime; the core is compiled without the types of any. */
 export type Signal = typeof globalThis extends { AbortSignal: { prototype: infer S } }
@@ -25,7 +21,7 @@ export interface CredentialRequest {
   /** The name of the tool. */
   readonly tool?: string | undefined
   /** The headers of this very request, by lower-case name; `undefined` where there are none, as on stdio. */
-  readonly headers: VerifiableHeaders | undefined
+  readonly headers: WebHeaders | undefined
   /** What the MCP SDK verified about the caller. */
   readonly authInfo?: unknown
   /** The id of the MCP session, where there is one. */
@@ -52,20 +48,42 @@ export type CredentialSource = (
 /** Whether a server has credentials of its own, in its environment (`oss`), or each caller's, from a gateway (`hosted`). */
 export type CredentialMode = 'oss' | 'hosted'
 
-export interface EnvOptions {
+/**
+ * Resolves to the credential where it is fresh, and to its successor where it is not; `force` asks for a successor in any
+ * case, as after a 401. `createRefresher` of `mcp-credentials/oauth` makes one.
+ */
+export type Refresher = (
+  credential: OAuthCredential | RefreshGrant,
+  options?: { readonly force?: boolean },
+) => Promise<OAuthCredential>
+
+/**
+ * Whether to believe the headers of a request: `true`, and nothing else, is a yes. `createSignatureVerifier` of
+ * `mcp-credentials/signature` makes one.
+ */
+export type HeaderVerifier = (headers: WebHeaders) => boolean | Promise<boolean>
+
+/** Options of {@link fromEnv}. */
+export interface FromEnvOptions {
   /** By default `{PREFIX}CRED_TYPE`, or else what is set, decides. */
   readonly type?: CredentialType | undefined
   /** The variables; by default `process.env`. */
   readonly env?: Environment | undefined
-  /** Keeps OAuth tokens fresh: what `createRefresher` gives, or `true` for its defaults. */
-  readonly refresh?: Refresher | true | undefined
+  /** Keeps OAuth tokens fresh: what `createRefresher` of `mcp-credentials/oauth` gives. */
+  readonly refresh?: Refresher | undefined
 }
 
-export interface HeaderOptions {
+/** Options of {@link fromHeaders}. */
+export interface FromHeadersOptions {
   /** Declared by the server; its callers do not get to choose. */
   readonly type: CredentialType
   /** How to tell that the headers come from the gateway; by default they are believed. */
-  readonly verify?: Verify | undefined
+  readonly verify?: HeaderVerifier | undefined
+}
+
+/** Options of {@link fromMode}. */
+export interface FromModeOptions extends FromEnvOptions, FromHeadersOptions {
+  readonly type: CredentialType
 }
 
 /**
@@ -80,57 +98,69 @@ export interface HeaderOptions {
  * @example
  * withCredentials(server, fromEnv('WEATHER_', { type: 'static' }))
  */
-export function fromEnv(prefix: string, options: EnvOptions = {}): CredentialSource {
+export function fromEnv(prefix: string, options: FromEnvOptions = {}): CredentialSource {
   const { type, refresh } = options
   assertType(type)
   readableEnv(options.env)
+  if (refresh !== undefined && typeof refresh !== 'function')
+    throw misuse('ERR_INVALID_ARG_VALUE', 'refresh is a function: createRefresher() makes one.')
   if (refresh && type !== 'oauth')
     throw misuse('ERR_INVALID_ARG_VALUE', 'refresh is for { type: "oauth" }.')
   // Enumerating process.env costs 50 µs at 100 variables and 1.8 ms at 1000 (measured), reading one by name 0.15 µs.
   let names: string[] = []
   let values: (string | undefined)[] = []
-  let credential: ResolvedCredential | undefined
+  let loaded: ResolvedCredential | RefreshGrant | undefined
 
-  const load = (): ResolvedCredential => {
+  const load = (): ResolvedCredential | RefreshGrant => {
     const env = readableEnv(options.env)
-    if (credential === undefined || names.some((name, index) => env[name] !== values[index])) {
-      credential = undefined
-      credential = readEnv(prefix, env, type, Boolean(refresh))
-      names = variableNames(prefix, env, type && credential.type)
+    if (loaded === undefined || names.some((name, index) => env[name] !== values[index])) {
+      loaded = undefined
+      loaded = readEnv(prefix, env, type, Boolean(refresh))
+      names = variableNames(prefix, env, type)
       values = names.map((name) => env[name])
     }
-    return credential
+    return loaded
   }
-  if (!refresh) return load
-  const refresher = refresh === true ? createRefresher() : refresh
+  if (!refresh) return () => load() as ResolvedCredential
   return async () => {
-    const loaded = load() as OAuthCredential
-    const missing = missingForRefresh(loaded)
-    if (loaded.isExpired(0) && missing.length > 0) {
-      const names = missing.map((property) => variableOf(prefix, property))
-      throw new CredentialRefreshError(`it has expired, and ${names.join(', ')} must be set`)
-    }
-    const fresh = await refresher(loaded)
-    if (fresh.accessToken === TO_BE_REFRESHED)
-      throw new CredentialRefreshError('there is no access token yet')
+    const credential = load() as OAuthCredential | RefreshGrant
+    if (credential instanceof OAuthCredential) assertRefreshable(prefix, credential)
+    const fresh = await refresh(credential)
+    assertCredential(fresh, 'A refresher returns')
     return fresh
   }
+}
+
+function assertRefreshable(prefix: string, credential: OAuthCredential): void {
+  const missing = (['refreshToken', 'clientId', 'tokenUri'] as const).filter(
+    (property) => credential[property] === undefined,
+  )
+  if (missing.length === 0 || !credential.isExpired(0)) return
+  const names = missing.map((property) => variableOf(prefix, property))
+  throw new CredentialError(
+    'ERR_CREDENTIAL_EXPIRED',
+    `The access token has expired. Set ${names.join(' and ')} so that it can be refreshed.`,
+    { isServerFault: true },
+  )
 }
 
 /**
  * A source that reads the headers of the request with {@link parseHeaders}, and nothing else: when they are missing it
  * never falls back to the server's own credential.
  *
- * @param options - the `type` to read, and how to `verify` where the headers come from: `keys` to check the signature of
- *   `signHeaders` with (at least 32 bytes each), `audience`, `toleranceSeconds` (by default 60); or a function of the
- *   headers that tells whether to believe them
- * @throws TypeError `ERR_INVALID_ARG_VALUE` without a type, or for a key that is too short
+ * @param options - the `type` to read, and a function that can `verify` where the headers come from
+ * @throws TypeError `ERR_INVALID_ARG_VALUE` without a type
  * @example
  * withCredentials(server, fromHeaders({ type: 'oauth' }))
  */
-export function fromHeaders(options: HeaderOptions): CredentialSource {
+export function fromHeaders(options: FromHeadersOptions): CredentialSource {
   const type = declaredType(options)
-  const verify = options.verify && createVerifier(options.verify)
+  const { verify } = options
+  if (verify !== undefined && typeof verify !== 'function')
+    throw misuse(
+      'ERR_INVALID_ARG_VALUE',
+      'verify is a function: createSignatureVerifier() makes one.',
+    )
   return ({ headers }) => {
     if (headers === undefined) {
       const header = type === 'oauth' ? HEADERS.accessToken : HEADERS.fields
@@ -141,8 +171,21 @@ export function fromHeaders(options: HeaderOptions): CredentialSource {
     }
     // Where there is none of ours there is nothing to verify: parseHeaders says what is missing.
     if (verify === undefined || !hasCredentialHeader(headers)) return parseHeaders(headers, type)
-    return verify(headers).then(() => parseHeaders(headers, type))
+    return parseVerified(headers, verify, type)
   }
+}
+
+async function parseVerified(
+  headers: WebHeaders,
+  verify: HeaderVerifier,
+  type: CredentialType,
+): Promise<ResolvedCredential> {
+  const isBelieved: unknown = await verify(headers)
+  if (isBelieved === true) return parseHeaders(headers, type)
+  throw new CredentialError(
+    'ERR_CREDENTIAL_UNTRUSTED',
+    'The credential headers of this request could not be verified.',
+  )
 }
 
 /**
@@ -172,7 +215,7 @@ export function getCredentialMode(env: Environment = processEnv() ?? {}): Creden
  * @example
  * withCredentials(server, fromMode('GITHUB_', { type: 'oauth' }))
  */
-export function fromMode(prefix: string, options: EnvOptions & HeaderOptions): CredentialSource {
+export function fromMode(prefix: string, options: FromModeOptions): CredentialSource {
   declaredType(options)
   const local = fromEnv(prefix, options)
   let hosted: CredentialSource | undefined
@@ -198,7 +241,7 @@ operator sets FASTMCP_CREDENTIAL_MODE to hosted.`
 const hasCredentialHeader = (headers: CredentialRequest['headers']): boolean =>
   headers !== undefined && [...headers.keys()].some(isCredentialHeader)
 
-function declaredType(options: HeaderOptions | undefined): CredentialType {
+function declaredType(options: FromHeadersOptions | undefined): CredentialType {
   const type = options?.type
   assertType(type)
   if (type !== undefined) return type

@@ -4,11 +4,11 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import {
   CredentialError,
   getCredentials,
-  redactSecrets,
   runWithCredentials,
   StaticCredential,
   tryGetCredentials,
 } from 'mcp-credentials'
+import { redactSecrets } from 'mcp-credentials/redact'
 import { assertRefused, fakeToken } from './helper.ts'
 
 const credential = fakeToken()

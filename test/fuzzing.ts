@@ -6,11 +6,11 @@ import {
   OAuthCredential,
   parseEnv,
   parseHeaders,
-  redactSecrets,
   resolveCredential,
-  signHeaders,
   StaticCredential,
 } from 'mcp-credentials'
+import { redactSecrets } from 'mcp-credentials/redact'
+import { createSignatureVerifier, signHeaders } from 'mcp-credentials/signature'
 import type { ResolvedCredential } from 'mcp-credentials'
 import { findLeak, renderings } from './helper.ts'
 import { randomNumbers } from './interleaving.ts'
@@ -207,7 +207,10 @@ async function fuzzVerify(mutator: Mutator): Promise<void> {
   const lower = toLowerCase(signed)
   const mutated = toLowerCase(mutator.record(lower))
   const found = await resolveCredential(
-    fromHeaders({ type: mutator.pick(['oauth', 'static']), verify: { keys: [KEY] } }),
+    fromHeaders({
+      type: mutator.pick(['oauth', 'static']),
+      verify: createSignatureVerifier({ keys: [KEY] }),
+    }),
     { headers: mutated },
   )
   if (found instanceof CredentialError) return check(found, SECRET)
@@ -266,7 +269,7 @@ async function fuzzTime(mutator: Mutator): Promise<void> {
     ) || ' '
   const holder = new OAuthCredential({ accessToken: SECRET })
   const of = (length: number) => piece.repeat(Math.ceil(length / piece.length))
-  const verifying = fromHeaders({ type: 'oauth', verify: { keys: [KEY] } })
+  const verifying = fromHeaders({ type: 'oauth', verify: createSignatureVerifier({ keys: [KEY] }) })
   const signature = {
     'x-mcp-cred-signature': `t=${Math.floor(Date.now() / 1000)},v1=${'0'.repeat(64)}`,
   }

@@ -7,7 +7,9 @@ const root = new URL(import.meta.url.includes('/dist/') ? '../../' : '../', impo
 const read = (path: string) => readFileSync(fileURLToPath(new URL(path, root)), 'utf8')
 
 const files = ['src', 'adapters'].flatMap((folder) =>
-  readdirSync(fileURLToPath(new URL(folder, root))).map((name) => `${folder}/${name}`),
+  readdirSync(fileURLToPath(new URL(folder, root)), { recursive: true })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => `${folder}/${name}`),
 )
 
 test('the core imports nothing from outside itself, and an adapter the package alone', () => {
@@ -15,7 +17,9 @@ test('the core imports nothing from outside itself, and an adapter the package a
     const imported = [
       ...read(path).matchAll(/(?:from|import\(|require\()\s*['"]([^'"]+)['"]/g),
     ].map(([, name]) => name ?? '')
-    const allowed = path.startsWith('src/') ? /^\.\/[\w-]+\.ts$/ : /^mcp-credentials$/
+    const allowed = path.startsWith('src/')
+      ? /^\.\.?\/[\w/-]+\.ts$/
+      : /^mcp-credentials(\/[a-z]+)?$/
     for (const name of imported) assert.match(name, allowed, `${path} imports ${name}`)
     assert(imported.length > 0 || /errors/.test(path))
   }

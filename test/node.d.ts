@@ -52,7 +52,7 @@ declare module 'node:timers/promises' {
 
 declare module 'node:fs' {
   export function cpSync(from: string, to: string, options: { recursive: boolean }): void
-  export function readdirSync(path: string): string[]
+  export function readdirSync(path: string, options?: { recursive: boolean }): string[]
   export function readFileSync(path: string, encoding: 'utf8'): string
   export function mkdtempSync(prefix: string): string
   export function writeFileSync(path: string, text: string): void

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { format, inspect } from 'node:util'
-import {
-  OAuthCredential,
-  redactSecrets,
-  runWithCredentials,
-  StaticCredential,
-} from 'mcp-credentials'
+import { OAuthCredential, runWithCredentials, StaticCredential } from 'mcp-credentials'
+import { redactSecrets } from 'mcp-credentials/redact'
 import { fakeSecret, findLeak } from './helper.ts'
 import { randomNumbers } from './interleaving.ts'
 

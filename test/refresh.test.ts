@@ -2,15 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  createRefresher,
-  CredentialRefreshError,
   fromEnv,
   fromMode,
   OAuthCredential,
   runWithCredentials,
   tryGetCredentials,
 } from 'mcp-credentials'
-import type { Environment, Refresher, RefreshOptions } from 'mcp-credentials'
+import { createRefresher, CredentialRefreshError } from 'mcp-credentials/oauth'
+import type { Environment, Refresher } from 'mcp-credentials'
+import type { CreateRefresherOptions } from 'mcp-credentials/oauth'
 import { assertNoLeak, fakeSecret } from './helper.ts'
 
 const tokenUri = 'https://auth.example/token'
@@ -117,7 +117,7 @@ describe('a refresher', () => {
       [PAST, {}],
       [inSeconds(50), {}],
       [inSeconds(90), { leewaySeconds: 120 }],
-    ] as [Date, RefreshOptions][]) {
+    ] as [Date, CreateRefresherOptions][]) {
       const { fetch, sent } = endpoint(() => ({ access_token: 'FAKE-new-access', scope: 'a' }))
       const extra = { tenant: 'acme' }
       const fresh = await createRefresher({ fetch, ...options })(
@@ -150,7 +150,7 @@ describe('a refresher', () => {
   test('asks as RFC 6749 says, for each kind of client', async () => {
     const secret = 'FAKE p@ss:w+rd%/é~!*'
     const kinds: [
-      options: RefreshOptions,
+      options: CreateRefresherOptions,
       clientSecret: string | undefined,
       form: object,
       authorization: string | undefined,
@@ -410,7 +410,7 @@ describe('what the endpoint answers', () => {
     [
       'invalid_grant',
       json({ error: 'invalid_grant' }, 400),
-      /\(invalid_grant\)\. The account must be connected anew\.$/,
+      /\(invalid_grant\)\. The account must be connected again\.$/,
       400,
       'invalid_grant',
     ],
@@ -539,7 +539,7 @@ describe('what the endpoint answers', () => {
 })
 
 describe('the endpoint', () => {
-  const ask = (uri: string, options: RefreshOptions = {}) => {
+  const ask = (uri: string, options: CreateRefresherOptions = {}) => {
     const { fetch, sent } = endpoint(() => ({ access_token: 'FAKE-new' }))
     return { promise: createRefresher({ fetch, ...options })(expired({ tokenUri: uri })), sent }
   }
@@ -636,17 +636,17 @@ describe('fromEnv', () => {
     assert.equal(sent.length, 2)
   })
 
-  test('with true refreshes by the defaults', async () => {
+  test('refreshes by the defaults of createRefresher', async () => {
     const source = fromEnv('SVC_', {
       type: 'oauth',
       env: { ...env, SVC_TOKEN_URI: 'http://auth.example/' },
-      refresh: true,
+      refresh: createRefresher(),
     })
     await assertFails(Promise.resolve(source(request)), /must be an https: URL/)
   })
 
   test('says what is missing, and refuses a refresher that leaves it so', async () => {
-    const sourceOf = (given: Environment, refresh: Refresher | true = true) =>
+    const sourceOf = (given: Environment, refresh: Refresher = createRefresher()) =>
       fromEnv('SVC_', { type: 'oauth', env: given, refresh })
     for (const name of ['SVC_REFRESH_TOKEN', 'SVC_CLIENT_ID', 'SVC_TOKEN_URI']) {
       await assert.rejects(Promise.resolve(sourceOf({ ...env, [name]: '' })(request)), {
@@ -659,12 +659,13 @@ describe('fromEnv', () => {
       code: 'ERR_CREDENTIAL_MISSING',
       message: 'Set SVC_ACCESS_TOKEN to the access token.',
     })
-    await assertFails(
-      Promise.resolve(sourceOf(env, async (credential) => credential)(request)),
-      /there is no access token yet/,
-    )
+    const lazy = async (credential: unknown) => credential
+    await assert.rejects(Promise.resolve(sourceOf(env, lazy as never)(request)), {
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: /^A refresher returns a StaticCredential or an OAuthCredential/,
+    })
     for (const type of [undefined, 'static'] as const)
-      assert.throws(() => fromEnv('SVC_', { type, env, refresh: true }), {
+      assert.throws(() => fromEnv('SVC_', { type, env, refresh: createRefresher() }), {
         name: 'TypeError',
         code: 'ERR_INVALID_ARG_VALUE',
       })

@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { formatHeaders, OAuthCredential, signHeaders } from 'mcp-credentials'
+import { formatHeaders, OAuthCredential } from 'mcp-credentials'
+import { signHeaders } from 'mcp-credentials/signature'
 
 interface Vector {
   readonly name: string

@@ -227,7 +227,7 @@ describe('the mode', () => {
   })
 
   test('checks the options for hosted at the start, where it is', () => {
-    const verify = { keys: ['short'] }
+    const verify = { keys: ['short'] } as never
     const env = { FASTMCP_CREDENTIAL_MODE: 'hosted' }
     assert.throws(() => fromMode('SVC_', { type: 'oauth', env, verify }), TypeError)
   })

@@ -1,6 +1,6 @@
+import { createSignatureVerifier } from 'mcp-credentials/signature'
 // Compiled, not run: what must compile, and, below each @ts-expect-error, what must not.
 import {
-  createRefresher,
   formatHeaders,
   fromEnv,
   fromHeaders,
@@ -14,6 +14,7 @@ import {
   stripCredentialHeaders,
   tryGetCredentials,
 } from 'mcp-credentials'
+import { createRefresher } from 'mcp-credentials/oauth'
 import type { CredentialRequest, CredentialSource, ResolvedCredential } from 'mcp-credentials'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -116,10 +117,10 @@ new StaticCredential({ apiKey: record['API_KEY'] })
 // @ts-expect-error A server declares the type of its headers.
 fromHeaders({})
 // @ts-expect-error To verify takes keys.
-fromHeaders({ type: 'oauth', verify: { audience: 'a' } })
+createSignatureVerifier({ audience: 'a' })
 fromHeaders({ type: 'oauth', verify: async (headers) => headers.get('a') === 'b' })
-// @ts-expect-error A refresher is a function, or true.
-fromEnv('A_', { type: 'oauth', refresh: false })
+// @ts-expect-error A refresher is a function.
+fromEnv('A_', { type: 'oauth', refresh: true })
 fromMode('A_', {
   type: 'oauth',
   refresh: createRefresher({ fetch, onRefresh: async ({ refreshToken }) => void refreshToken }),

@@ -1,5 +1,6 @@
 // What redactSecrets costs, by the length of the text, the secrets and the depth. Prints a line of JSON.
-import { redactSecrets, StaticCredential } from 'mcp-credentials'
+import { StaticCredential } from 'mcp-credentials'
+import { redactSecrets } from 'mcp-credentials/redact'
 import { measure, median } from './measure.ts'
 import type { Options, Ratio } from './measure.ts'
 

@@ -12,9 +12,9 @@ import {
   fromHeaders,
   getCredentials,
   OAuthCredential,
-  signHeaders,
   tryGetCredentials,
 } from 'mcp-credentials'
+import { createSignatureVerifier, signHeaders } from 'mcp-credentials/signature'
 import type { CredentialSource } from 'mcp-credentials'
 import { credentials } from 'mcp-credentials/express'
 import { withCredentials } from 'mcp-credentials/node-http'
@@ -136,7 +136,10 @@ for (const front of FRONTS) {
       const [token, key] = [fakeToken(), fakeToken()]
       const signed = await signHeaders(headersWith(token), key)
       await serving(
-        front.listener(own, fromHeaders({ type: 'oauth', verify: { keys: [key] } })),
+        front.listener(
+          own,
+          fromHeaders({ type: 'oauth', verify: createSignatureVerifier({ keys: [key] }) }),
+        ),
         async (url) => {
           assert.equal(await (await fetch(url, { headers: signed })).text(), fingerprint(token))
           for (const headers of [headersWith(token), { ...signed, 'x-mcp-cred-extra': '{}' }])

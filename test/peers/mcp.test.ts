@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fromEnv, fromHeaders, signHeaders } from 'mcp-credentials'
+import { fromEnv, fromHeaders } from 'mcp-credentials'
+import { createSignatureVerifier, signHeaders } from 'mcp-credentials/signature'
 import { afterwards, fingerprint, waiting } from './servers.js'
 import { KINDS_V1, KINDS_V2, overStdio, using, WIRINGS } from './wirings.js'
 import type { Result, Setup } from './wirings.js'
@@ -37,7 +38,10 @@ for (const { name, overHttp, connect } of WIRINGS) {
     if (overHttp) {
       test('signed headers are believed, unsigned and altered ones are not', async () => {
         const [token, key] = [fakeToken(), fakeToken()]
-        const source = fromHeaders({ type: 'oauth', verify: { keys: [key], audience: 'peer' } })
+        const source = fromHeaders({
+          type: 'oauth',
+          verify: createSignatureVerifier({ keys: [key], audience: 'peer' }),
+        })
         const signed = await signHeaders({ 'X-MCP-Cred-Access-Token': token }, key, {
           audience: 'peer',
         })

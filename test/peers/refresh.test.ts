@@ -4,21 +4,17 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  createRefresher,
-  CredentialRefreshError,
-  fromEnv,
-  getCredentials,
-  OAuthCredential,
-} from 'mcp-credentials'
-import type { CredentialSource, RefreshOptions } from 'mcp-credentials'
+import { fromEnv, getCredentials, OAuthCredential } from 'mcp-credentials'
+import { createRefresher, CredentialRefreshError } from 'mcp-credentials/oauth'
+import type { CredentialSource } from 'mcp-credentials'
+import type { CreateRefresherOptions } from 'mcp-credentials/oauth'
 import Provider from 'oidc-provider'
 import { registerLeaky } from './leaky.js'
 import { fingerprint, makeV1, makeV2 } from './servers.js'
 import { inMemory, listen, using } from './wirings.js'
 import type { Result } from './wirings.js'
 
-const options: RefreshOptions = { allowInsecureLoopback: true }
+const options: CreateRefresherOptions = { allowInsecureLoopback: true }
 // Every character that has a meaning in a form, a URL, or a Basic header.
 const SECRET = 'FAKE s%cr+et: /?&=#!~*()"<>'
 const CLIENTS = ['client_secret_basic', 'client_secret_post', 'none'] as const
@@ -234,7 +230,7 @@ describe('a server that does what it should not', () => {
   async function assertFails(
     answer: Answer,
     message: RegExp,
-    more: RefreshOptions = {},
+    more: CreateRefresherOptions = {},
   ): Promise<void> {
     const bad = await listen(answer)
     try {
@@ -270,7 +266,7 @@ describe('a server that does what it should not', () => {
     }
   })
 
-  const cases: [name: string, answer: Answer, message: RegExp, more?: RefreshOptions][] = [
+  const cases: [name: string, answer: Answer, message: RegExp, more?: CreateRefresherOptions][] = [
     ['500', (_, response) => response.writeHead(500).end('FAKE-stack'), /answered with 500\.$/],
     [
       'HTML',

@@ -1,6 +1,7 @@
 // A server for every runtime that takes a fetch handler. It tells what its handlers saw.
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
-import { createRefresher, fromEnv, fromHeaders, getCredentials } from 'mcp-credentials'
+import { fromEnv, fromHeaders, getCredentials } from 'mcp-credentials'
+import { createRefresher } from 'mcp-credentials/oauth'
 import { withCredentials } from 'mcp-credentials/fetch'
 import { withCredentials as withMcpCredentials } from 'mcp-credentials/mcp'
 

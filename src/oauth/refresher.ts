@@ -1,8 +1,10 @@
-import { outsideOfScopes } from './context.ts'
-import { OAuthCredential } from './credential.ts'
-import { CredentialRefreshError, misuse } from './errors.ts'
-import { formEncode } from './forms.ts'
-import { splitScopes } from './values.ts'
+import { outsideOfScopes } from '../context.ts'
+import { OAuthCredential } from '../credential.ts'
+import type { RefreshGrant } from '../env.ts'
+import { misuse } from '../errors.ts'
+import { formEncode, splitScopes } from '../grammar.ts'
+import type { Refresher } from '../source.ts'
+import { CredentialRefreshError } from './errors.ts'
 
 // The Fetch API, as far as this needs it.
 interface Reader {
@@ -29,10 +31,8 @@ const runtime = globalThis as unknown as Runtime
 /** The `fetch` of the user's runtime. */
 export type Fetch = typeof globalThis extends { fetch: infer F } ? F : NonNullable<Runtime['fetch']>
 
-/** Resolves to the credential where it is fresh, and to its successor where it is not. */
-export type Refresher = (credential: OAuthCredential) => Promise<OAuthCredential>
-
-export interface RefreshOptions {
+/** Options of {@link createRefresher}. */
+export interface CreateRefresherOptions {
   /** What calls the token endpoint; by default the runtime's own. */
   readonly fetch?: Fetch
   /** How long before its expiry a token counts as expired, in seconds; by default 60. */
@@ -74,7 +74,7 @@ interface Lineage {
  * const refresh = createRefresher({ onRefresh: (credential) => vault.save(id, credential) })
  * const source = async () => refresh(await vault.load(id))
  */
-export function createRefresher(options: RefreshOptions = {}): Refresher {
+export function createRefresher(options: CreateRefresherOptions = {}): Refresher {
   const { leewaySeconds = 60, timeoutSeconds = 10, clientAuth, onRefresh } = options
   if (!(leewaySeconds >= 0))
     throw misuse('ERR_INVALID_ARG_VALUE', 'leewaySeconds must be a number, 0 or more.')
@@ -107,7 +107,8 @@ export function createRefresher(options: RefreshOptions = {}): Refresher {
       for (const old of lineage.keys.splice(1, 1)) lineages.delete(old)
   }
 
-  return async (credential) => {
+  return async (given) => {
+    const credential = given instanceof OAuthCredential ? given : withoutToken(given)
     if (!isRefreshable(credential)) {
       if (!credential.isExpired(0)) return credential
       const missing = missingForRefresh(credential).join(', ')
@@ -128,10 +129,14 @@ export function createRefresher(options: RefreshOptions = {}): Refresher {
   }
 }
 
+/** Stands in for a token that is yet to come. It has expired, so that nothing but a refresh makes use of it. */
+const withoutToken = (grant: RefreshGrant): OAuthCredential =>
+  new OAuthCredential({ ...grant, accessToken: 'to-be-refreshed', expiresAt: new Date(0) })
+
 const NEEDED = ['refreshToken', 'clientId', 'tokenUri'] as const
 
 /** What a credential lacks to be refreshed. */
-export const missingForRefresh = (credential: OAuthCredential): (typeof NEEDED)[number][] =>
+const missingForRefresh = (credential: OAuthCredential): (typeof NEEDED)[number][] =>
   NEEDED.filter((property) => credential[property] === undefined)
 
 const isRefreshable = (credential: OAuthCredential): credential is Refreshable =>
@@ -140,7 +145,7 @@ const isRefreshable = (credential: OAuthCredential): credential is Refreshable =
 const keyOf = ({ tokenUri, clientId, refreshToken }: Refreshable): string =>
   JSON.stringify([tokenUri, clientId, refreshToken])
 
-interface RequestOptions extends RefreshOptions {
+interface RequestOptions extends CreateRefresherOptions {
   readonly timeoutSeconds: number
 }
 

@@ -1,11 +1,12 @@
-import { scopedCredential } from './context.ts'
-import { assertCredential } from './credential.ts'
-import type { ResolvedCredential } from './credential.ts'
+import { scopedCredentials } from '../context.ts'
+import { assertCredential } from '../credential.ts'
+import type { ResolvedCredential } from '../credential.ts'
 import { MIN_LENGTH, matcherOf } from './matcher.ts'
 import type { Matcher } from './matcher.ts'
-import { REDACTED } from './values.ts'
+import { REDACTED } from '../grammar.ts'
 
-export interface RedactOptions {
+/** Options of {@link redactSecrets}. */
+export interface RedactSecretsOptions {
   /** Names of fields that are no secrets, such as `baseUrl` and `region`. */
   readonly except?: readonly string[] | undefined
   /**
@@ -30,12 +31,12 @@ export interface RedactOptions {
 export function redactSecrets<T>(
   value: T,
   credential?: ResolvedCredential,
-  options?: RedactOptions,
+  options?: RedactSecretsOptions,
 ): T
 export function redactSecrets(
   value: unknown,
-  credential = scopedCredential(),
-  options: RedactOptions = {},
+  credential: ResolvedCredential | undefined = scopedCredentials()[0],
+  options: RedactSecretsOptions = {},
 ): unknown {
   if (credential !== undefined) assertCredential(credential, 'redactSecrets takes')
   const matcher = credential && matcherOf(credential, options.except ?? [])
@@ -107,7 +108,7 @@ function slotsOf(object: object): Slot[] {
 
 class Redaction {
   readonly #matcher: Matcher
-  readonly #onRedact: RedactOptions['onRedact']
+  readonly #onRedact: RedactSecretsOptions['onRedact']
   // For each object that was reached: what holds it, and the name by which the first of these does.
   readonly #reached = new Map<object, { readonly holders: object[]; readonly name: PropertyKey }>()
   readonly #shown = new Map<object, unknown>()
@@ -115,7 +116,7 @@ class Redaction {
   // By a name of a property, as a report shows it: one may be megabytes long and lead to thousands of places.
   readonly #shownNames = new Map<string, string>()
 
-  constructor(matcher: Matcher, onRedact: RedactOptions['onRedact']) {
+  constructor(matcher: Matcher, onRedact: RedactSecretsOptions['onRedact']) {
     this.#matcher = matcher
     this.#onRedact = onRedact
   }

@@ -1,7 +1,7 @@
 import { assertCredential } from './credential.ts'
 import type { ResolvedCredential } from './credential.ts'
 import { CredentialError, misuse, tell } from './errors.ts'
-import { isHeadersLike } from './headers.ts'
+import { isWebHeaders } from './headers.ts'
 import type { HeaderRecord } from './headers.ts'
 import type { CredentialRequest, CredentialSource } from './source.ts'
 
@@ -43,7 +43,7 @@ export async function resolveCredential(
 }
 
 function toHeaders(headers: NonNullable<AnyHeaders>): NonNullable<CredentialRequest['headers']> {
-  if (isHeadersLike(headers)) return headers
+  if (isWebHeaders(headers)) return headers
   return {
     keys: () => Object.keys(headers).map((name) => name.toLowerCase()),
     get(name) {

@@ -124,6 +124,12 @@ function timeOf(text: string): number | undefined {
 export const escapeUnicode = (character: string): string =>
   `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
+/** application/x-www-form-urlencoded, as the URL standard writes it. */
+export const formEncode = (text: string): string =>
+  encodeURIComponent(text)
+    .replace(/[!'()~]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replace(/%20/g, '+')
+
 /** Drops the SyntaxError of a bad text: engines quote their input in it, some of them whole. */
 export function parseJson(text: string, name: string): unknown {
   try {

@@ -1,4 +1,4 @@
-import { escapeUnicode } from './values.ts'
+import { escapeUnicode, formEncode } from '../grammar.ts'
 
 const jsonContent = (text: string) => JSON.stringify(text).slice(1, -1)
 const lowerHex = (text: string) => text.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase())
@@ -30,10 +30,6 @@ function jsonForms(secret: string): string[] {
   }
   return forms
 }
-
-/** application/x-www-form-urlencoded, as the URL standard writes it. */
-export const formEncode = (text: string): string =>
-  percent(encodeURIComponent(text), /[!'()~]/g).replace(/%20/g, '+')
 
 function percentForms(secret: string): string[] {
   const component = encodeURIComponent(secret)

@@ -1,6 +1,6 @@
-import type { ResolvedCredential } from './credential.ts'
+import type { ResolvedCredential } from '../credential.ts'
 import { formsOf } from './forms.ts'
-import { describeField, REDACTED } from './values.ts'
+import { describeField, REDACTED } from '../grammar.ts'
 
 // Shorter values, such as `prod` and `5432`, stand in every other sentence.
 export const MIN_LENGTH = 8

@@ -1,0 +1,3 @@
+export { CredentialRefreshError } from './errors.ts'
+export { createRefresher } from './refresher.ts'
+export type { CreateRefresherOptions, Fetch } from './refresher.ts'

@@ -1,0 +1,2 @@
+export { redactSecrets } from './redact.ts'
+export type { RedactSecretsOptions } from './redact.ts'
