@@ -1,17 +1,24 @@
 // Credentials for Express 4 and 5. Import it as mcp-credentials/express, or copy this file.
-import { createAdmission, runWithCredentials } from 'mcp-credentials'
-import type { CredentialSource, HeaderRecord, HttpOptions } from 'mcp-credentials'
+import {
+  createAdapter,
+  CredentialError,
+  followResponse,
+  runWithCredentials,
+  toHttpRefusal,
+} from 'mcp-credentials'
+import type {
+  AdapterOptions,
+  CredentialSource,
+  HeaderRecord,
+  HttpRefusal,
+  NodeResponse,
+} from 'mcp-credentials'
 
 /** An Express request, as far as this needs it; `auth` is where the MCP SDK puts what it verified of the caller. */
 export interface ExpressRequest {
+  readonly method: string
   readonly headers: HeaderRecord
   readonly auth?: unknown
-}
-
-/** An Express response, as far as this needs it. */
-export interface ExpressResponse {
-  readonly destroyed: boolean
-  once(event: 'finish' | 'close', listener: () => void): unknown
 }
 
 /**
@@ -19,38 +26,41 @@ export interface ExpressResponse {
  * the credential first. In front of an MCP endpoint use the MCP adapter, or `optional: true`.
  *
  * @param source - where the credential of a request comes from
- * @param options - whether a request can do without, and where errors go
- * @returns middleware that passes on an error with `status` 403 for what is wrong with the request, and 500 for what is
- *   wrong with the server
- * @throws TypeError `ERR_INVALID_ARG_TYPE` for what is no source
+ * @param options - `optional`, `rejectExpired`, `label` and `onCall`
+ * @returns middleware that passes on a CredentialError with `status` 403 for what is wrong with the request, and 500 for
+ *   what is wrong with the server
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` for a source that is not a function, `ERR_INVALID_ARG_VALUE` for a bad option
  * @example
  * app.use('/api', credentials(fromHeaders({ type: 'oauth' })))
  */
 export function credentials(
   source: CredentialSource,
-  options: HttpOptions = {},
+  options: AdapterOptions = {},
 ): (
   request: ExpressRequest,
-  response: ExpressResponse,
+  response: NodeResponse,
   next: (error?: unknown) => void,
 ) => Promise<void> {
-  const admit = createAdmission(source, options)
+  const ask = createAdapter(source, options)
   return async (request, response, next) => {
-    const { headers, auth: authInfo } = request
-    const { credential, refusal } = await admit({ headers, authInfo })
-    // The client has left while the source was busy.
-    if (response.destroyed) return
-    if (refusal) {
-      next(Object.assign(refusal.error, { status: refusal.status }))
+    const { isOver, whenOver } = followResponse(response)
+    const { headers, auth: authInfo, method } = request
+    const call = await ask({ headers, authInfo, method })
+    if (call.refusal || isOver()) {
+      call.end({ outcome: 'failed' })
+      if (call.refusal && !isOver()) next(toError(toHttpRefusal(call.refusal)))
       return
     }
-    await runWithCredentials(credential, () => {
-      const isOver = new Promise<void>((resolve) => {
-        response.once('finish', resolve)
-        response.once('close', resolve)
-      })
+    await runWithCredentials(call.credential, () => {
       next()
-      return isOver
+      return whenOver
     })
+    call.end({ outcome: response.statusCode < 500 ? 'ok' : 'failed' })
   }
+}
+
+/** A new one: that of the source may be frozen, or another request's too. */
+function toError({ status, error }: HttpRefusal): CredentialError {
+  const { code, message, ...more } = error
+  return Object.assign(new CredentialError(code, message), { status }, more)
 }

@@ -1,10 +1,11 @@
 // Credentials for handlers of the Fetch API: Cloudflare Workers, Deno, Bun, Hono, Next. Import it as
 // mcp-credentials/fetch, or copy this file.
-import { createAdmission, runWithCredentials } from 'mcp-credentials'
-import type { CredentialRequest, CredentialSource, HttpOptions } from 'mcp-credentials'
+import { createAdapter, runWithCredentials, toHttpRefusal } from 'mcp-credentials'
+import type { AdapterOptions, CredentialRequest, CredentialSource } from 'mcp-credentials'
 
 /** A `Request`, as far as this needs it. */
 export interface FetchRequest {
+  readonly method?: string | undefined
   readonly headers: NonNullable<CredentialRequest['headers']>
   readonly signal?: CredentialRequest['signal']
 }
@@ -40,9 +41,9 @@ const { Response, ReadableStream } = globalThis as unknown as {
  *
  * @param handler - what a server calls with a `Request`, and with whatever else it gives
  * @param source - where the credential of a request comes from
- * @param options - whether a request can do without, and where errors go
+ * @param options - `optional`, `rejectExpired`, `label` and `onCall`
  * @returns a handler that answers 403 for what is wrong with the request, and 500 for what is wrong with the server
- * @throws TypeError `ERR_INVALID_ARG_TYPE` for what is no source
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` for a source that is not a function, `ERR_INVALID_ARG_VALUE` for a bad option
  * @example
  * export default { fetch: withCredentials(async () => callTheApi(getCredentials('oauth')), source) }
  */
@@ -53,19 +54,20 @@ export function withCredentials<
 >(
   handler: (request: Q, ...rest: A) => R | Promise<R>,
   source: CredentialSource,
-  options: HttpOptions = {},
+  options: AdapterOptions = {},
 ): (request: Q, ...rest: A) => Promise<R | FetchResponse> {
-  const admit = createAdmission(source, options)
+  const ask = createAdapter(source, options)
   return async (request, ...rest) => {
-    const { headers, signal } = request
-    const { credential, refusal } = await admit({ headers, signal })
-    if (refusal) {
-      const { code, message } = refusal.error
-      const init = { status: refusal.status, headers: { 'content-type': 'application/json' } }
-      return new Response(JSON.stringify({ error: { code, message } }), init)
+    const { headers, signal, method } = request
+    const call = await ask({ headers, signal, method })
+    if (call.refusal) {
+      call.end()
+      const { status, error } = toHttpRefusal(call.refusal)
+      const init = { status, headers: { 'content-type': 'application/json' } }
+      return new Response(JSON.stringify({ error }), init)
     }
     return new Promise((resolve, reject) => {
-      const isOver = runWithCredentials(credential, async () => {
+      const isOver = runWithCredentials(call.credential, async () => {
         const response = await handler(request, ...rest)
         // Of an upgrade to a web socket Deno and Workers make a response that cannot be copied, and Bun undefined.
         if (!response?.body) return resolve(response)
@@ -73,7 +75,13 @@ export function withCredentials<
         resolve(new Response(body, response))
         await isRead
       })
-      isOver.catch(reject)
+      isOver.then(
+        () => call.end(),
+        (error: unknown) => {
+          call.end({ outcome: 'failed', cause: error })
+          reject(error)
+        },
+      )
     })
   }
 }

@@ -1,8 +1,8 @@
 // Credentials for the tools of an MCP server: SDK v1 (@modelcontextprotocol/sdk >= 1.26) and v2
 // (@modelcontextprotocol/server), any transport. Import it as mcp-credentials/mcp, or copy this file.
 import {
+  createAdapter,
   CredentialError,
-  resolveCredential,
   runWithCredentials,
   stripCredentialHeaders,
 } from 'mcp-credentials'
@@ -22,7 +22,7 @@ export type McpServerLike = HandlerRegistry | { readonly server: HandlerRegistry
 
 export interface McpOptions {
   /** Methods that need a credential besides `tools/call`, such as `resources/read` and `prompts/get`. */
-  readonly methods?: readonly string[]
+  readonly methods?: readonly string[] | undefined
   /** Whether a call may run without a credential: all, or by the name of the tool; `getCredentials()` then throws. */
   readonly optional?: boolean | ((tool: string) => boolean)
   /** Gets an error of the source that is no `CredentialError`, and may hold secrets; the client sees none of it. */
@@ -116,6 +116,7 @@ export function withCredentials<S extends McpServerLike>(
     throw misuse('ERR_INVALID_ARG_TYPE', 'A credential source must be a function.')
   if (WRAPPED in target)
     throw misuse('ERR_INVALID_ARG_VALUE', 'This server has been given its credentials already.')
+  const ask = createAdapter(source)
   const methods = new Set(['tools/call', ...(options.methods ?? [])])
   // The tools of the calls that run, by the id of the request.
   const tools = new Map<unknown, string | undefined>()
@@ -142,11 +143,7 @@ export function withCredentials<S extends McpServerLike>(
     const { signal } = mcpReq ?? context
     const { authInfo } = http ?? context
     const headers = requestInfo ? requestInfo.headers : http?.req?.headers
-    const credential = await resolveCredential(
-      source,
-      { tool, headers, authInfo, sessionId, signal },
-      options.onError,
-    )
+    const { credential } = await ask({ tool, method, headers, authInfo, sessionId, signal })
     // Cancelled while the source was busy: nobody waits for the tool's result any more.
     if (signal?.aborted) throw new Error('The call was cancelled.')
     const own = withoutCredentialHeaders(context)

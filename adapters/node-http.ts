@@ -1,17 +1,21 @@
 // Credentials for a raw Node.js HTTP server. Import it as mcp-credentials/node-http, or copy this file.
-import { createAdmission, runWithCredentials } from 'mcp-credentials'
-import type { CredentialSource, HeaderRecord, HttpOptions } from 'mcp-credentials'
+import { createAdapter, followResponse, runWithCredentials, toHttpRefusal } from 'mcp-credentials'
+import type {
+  AdapterOptions,
+  CredentialSource,
+  HeaderRecord,
+  NodeResponse as AnyResponse,
+} from 'mcp-credentials'
 
 /** `http.IncomingMessage`, as far as this needs it; `auth` is where the MCP SDK puts what it verified of the caller. */
 export interface NodeRequest {
+  readonly method?: string | undefined
   readonly headers: HeaderRecord
   readonly auth?: unknown
 }
 
 /** `http.ServerResponse`, as far as this needs it. */
-export interface NodeResponse {
-  readonly destroyed: boolean
-  once(event: 'finish' | 'close', listener: () => void): unknown
+export interface NodeResponse extends AnyResponse {
   writeHead(status: number, headers: Record<string, string>): unknown
   end(body: string): unknown
 }
@@ -23,36 +27,41 @@ export interface NodeResponse {
  * @param listener - what `http.createServer` takes; read bodies with `for await`, since a `req.on('end')` listener runs
  *   outside of the scope
  * @param source - where the credential of a request comes from
- * @param options - whether a request can do without, and where errors go
+ * @param options - `optional`, `rejectExpired`, `label` and `onCall`
  * @returns a listener that answers 403 for what is wrong with the request, and 500 for what is wrong with the server
- * @throws TypeError `ERR_INVALID_ARG_TYPE` for what is no source
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` for a source that is not a function, `ERR_INVALID_ARG_VALUE` for a bad option
  * @example
  * createServer(withCredentials(async (req, res) => res.end(await callTheApi(getCredentials('oauth'))), source))
  */
 export function withCredentials<Q extends NodeRequest, S extends NodeResponse>(
   listener: (request: Q, response: S) => unknown,
   source: CredentialSource,
-  options: HttpOptions = {},
+  options: AdapterOptions = {},
 ): (request: Q, response: S) => Promise<void> {
-  const admit = createAdmission(source, options)
+  const ask = createAdapter(source, options)
   return async (request, response) => {
-    const { headers, auth: authInfo } = request
-    const { credential, refusal } = await admit({ headers, authInfo })
-    // The client has left while the source was busy.
-    if (response.destroyed) return
-    if (refusal) {
-      const { code, message } = refusal.error
-      response.writeHead(refusal.status, { 'content-type': 'application/json' })
-      response.end(JSON.stringify({ error: { code, message } }))
+    const { isOver, whenOver } = followResponse(response)
+    const { headers, auth: authInfo, method } = request
+    const call = await ask({ headers, authInfo, method })
+    if (call.refusal || isOver()) {
+      call.end({ outcome: 'failed' })
+      if (call.refusal && !isOver()) refuse(response, toHttpRefusal(call.refusal))
       return
     }
-    await runWithCredentials(credential, async () => {
-      const isOver = new Promise<void>((resolve) => {
-        response.once('finish', resolve)
-        response.once('close', resolve)
+    try {
+      await runWithCredentials(call.credential, async () => {
+        await listener(request, response)
+        await whenOver
       })
-      await listener(request, response)
-      await isOver
-    })
+      call.end({ outcome: response.statusCode < 500 ? 'ok' : 'failed' })
+    } catch (error) {
+      call.end({ outcome: 'failed', cause: error })
+      throw error
+    }
   }
+}
+
+function refuse(response: NodeResponse, { status, error }: ReturnType<typeof toHttpRefusal>): void {
+  response.writeHead(status, { 'content-type': 'application/json' })
+  response.end(JSON.stringify({ error }))
 }

@@ -1,48 +1,251 @@
 import { assertCredential } from './credential.ts'
-import type { ResolvedCredential } from './credential.ts'
-import { CredentialError, misuse, tell } from './errors.ts'
+import type { CredentialType, ResolvedCredential } from './credential.ts'
+import { assertOptions, causeOf, ConnectRequiredError, CredentialError, misuse } from './errors.ts'
+import type { CredentialErrorCode, OptionKind } from './errors.ts'
 import { isWebHeaders } from './headers.ts'
-import type { HeaderRecord } from './headers.ts'
+import type { HeaderRecord, WebHeaders } from './headers.ts'
+import { labelOf } from './source.ts'
 import type { CredentialRequest, CredentialSource } from './source.ts'
 
-/** The headers of a request, however the adapter's framework has them. */
-export type AnyHeaders = CredentialRequest['headers'] | HeaderRecord
-
 /** A {@link CredentialRequest} as an adapter has it: its headers may be a record with names in lower case. */
-export type AnyRequest = Omit<CredentialRequest, 'headers'> & { readonly headers: AnyHeaders }
+export interface AdapterRequest extends Omit<CredentialRequest, 'headers'> {
+  readonly headers: WebHeaders | HeaderRecord | undefined
+}
 
-type OnError = ((error: unknown) => unknown) | undefined
+/** What every adapter can be told. */
+export interface AdapterOptions {
+  /**
+   * Whether a call goes on when its credential is missing: all, or those of which the function says so. `getCredentials()`
+   * then throws what the source threw. By default `false`.
+   */
+  readonly optional?: boolean | ((request: CredentialRequest) => boolean) | undefined
+  /** Whether a call is refused whose access token has expired, without any leeway. By default `false`. */
+  readonly rejectExpired?: boolean | undefined
+  /** What the account of a call is called in events; by default what its source calls it, if anything. */
+  readonly label?: ((request: CredentialRequest) => string | undefined) | undefined
+  /** Told of each call once it is over. What it throws, or rejects with, reaches nobody. */
+  readonly onCall?: OnCall | undefined
+}
+
+/** The `event` may be logged as it is; the `details` may hold secrets. */
+export type OnCall = (event: CallEvent, details: CallDetails) => unknown
+
+/** What an operator may log of a call: no secret is in it. */
+export interface CallEvent {
+  /** The name of the tool, cut to 128 characters. */
+  readonly tool: string | undefined
+  /** The method: of MCP, such as `tools/call`, or of HTTP. */
+  readonly method: string | undefined
+  /** `failed` where the tool threw or returned `isError`; `refused` where it did not run. */
+  readonly outcome: 'ok' | 'failed' | 'refused'
+  /** What was wrong. */
+  readonly error: CallError | undefined
+  /** The type of the credential. */
+  readonly type: CredentialType | undefined
+  /** What the account is called. */
+  readonly label: string | undefined
+  /** How long the source took. */
+  readonly sourceMilliseconds: number
+  /** How long the call took, with its source. */
+  readonly milliseconds: number
+  /** What was taken out of what the tool sent; at most 100. */
+  readonly redacted: readonly RedactedSecret[]
+}
+
+/** An error in an event. */
+export interface CallError {
+  readonly name: string
+  readonly code: CredentialErrorCode | undefined
+  readonly message: string
+}
+
+/** A secret that was taken out of what a tool sent. */
+export interface RedactedSecret {
+  /** What the secret is called, such as `accessToken`. */
+  readonly name: string
+  /** Where it was: a path of property names. */
+  readonly where: string
+}
+
+/** What may hold secrets, for the operator's own code. */
+export interface CallDetails {
+  /** The call, with its headers and `authInfo`. */
+  readonly request: CredentialRequest
+  /** The credential, where there was one. */
+  readonly credential: ResolvedCredential | undefined
+  /** What the source or the tool threw. */
+  readonly cause: unknown
+}
+
+/** How a call came out; by default it went well. */
+export interface CallResult {
+  readonly outcome?: 'ok' | 'failed' | undefined
+  /** What was wrong, without a secret in it. */
+  readonly error?: CallError | undefined
+  /** What was thrown. */
+  readonly cause?: unknown
+  readonly redacted?: readonly RedactedSecret[] | undefined
+}
+
+/** A call whose source has been asked. */
+export interface AdapterCall {
+  readonly request: CredentialRequest
+  /** What the call runs with: its credential, or the error that `getCredentials()` throws where that is optional. */
+  readonly credential: ResolvedCredential | CredentialError
+  /** Why the call is refused, where it is. */
+  readonly refusal: CredentialError | undefined
+  /** Tells `onCall` that the call is over; the first time. */
+  end(result?: CallResult): void
+}
+
+const SHARED_KINDS = {
+  optional: ['boolean', 'function'],
+  rejectExpired: ['boolean'],
+  label: ['function'],
+  onCall: ['function'],
+} as const
 
 /**
- * Asks a source for the credential of a call; for adapters. It never rejects: what is no `CredentialError` goes to
- * `onError`, and becomes an `ERR_CREDENTIAL_UNAVAILABLE` that tells nothing of it.
+ * What all adapters have in common: it asks the source for the credential of a call, decides whether the call is refused,
+ * and tells the operator when it is over.
  *
- * @param source - where the credential comes from
- * @param request - the call; its headers may be a record with names in lower case, as Node.js has them
- * @param onError - gets an error that may hold secrets
- * @returns the credential, or why there is none
+ * @param source - where the credential of a call comes from
+ * @param options - what the adapter was told
+ * @param kinds - the options that this adapter has besides, with the kinds of value that each takes
+ * @returns a function of a call that never rejects; what is no `CredentialError` becomes `ERR_CREDENTIAL_UNAVAILABLE`,
+ *   which tells nothing of it
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` for a source that is not a function, `ERR_INVALID_ARG_VALUE` for a bad option
  * @example
- * const credential = await resolveCredential(source, { headers: request.headers }, onError)
- * if (credential instanceof CredentialError) return refuse(credential)
+ * const ask = createAdapter(source, options)
+ * const call = await ask({ headers: request.headers })
+ * if (call.refusal) return refuse(call.refusal)
  */
-export async function resolveCredential(
+export function createAdapter(
   source: CredentialSource,
-  request: AnyRequest,
-  onError?: (error: unknown) => unknown,
-): Promise<ResolvedCredential | CredentialError> {
-  try {
-    const credential = await source({
-      ...request,
-      headers: request.headers && toHeaders(request.headers),
-    })
-    assertCredential(credential, 'A credential source returns')
-    return credential
-  } catch (error) {
-    return error instanceof CredentialError ? error : hide(error, onError)
+  options: AdapterOptions = {},
+  kinds: Readonly<Record<string, readonly OptionKind[]>> = {},
+): (request: AdapterRequest) => Promise<AdapterCall> {
+  if (typeof source !== 'function')
+    throw misuse('ERR_INVALID_ARG_TYPE', 'A credential source must be a function.')
+  assertOptions<object>(options, 'the adapter', { ...SHARED_KINDS, ...kinds })
+  return async (given) => {
+    const start = now()
+    const headers = given.headers && toWebHeaders(given.headers)
+    const request: CredentialRequest = { ...given, headers }
+    const credential = await ask(source, request, options)
+    return new AskedCall(request, credential, options, start)
   }
 }
 
-function toHeaders(headers: NonNullable<AnyHeaders>): NonNullable<CredentialRequest['headers']> {
+async function ask(
+  source: CredentialSource,
+  request: CredentialRequest,
+  { rejectExpired = false }: AdapterOptions,
+): Promise<ResolvedCredential | CredentialError> {
+  try {
+    const credential = await source(request)
+    assertCredential(credential, 'A credential source returns')
+    if (!rejectExpired || !credential.isExpired(0)) return credential
+    return new CredentialError('ERR_CREDENTIAL_EXPIRED', EXPIRED)
+  } catch (error) {
+    if (error instanceof CredentialError) return error
+    return new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', UNAVAILABLE, { cause: error })
+  }
+}
+
+const EXPIRED =
+  'The access token of this call has expired: it must be renewed, or the account connected again.'
+const UNAVAILABLE = 'The server could not load the credential for this call.'
+
+function isAllowed(
+  error: CredentialError,
+  request: CredentialRequest,
+  optional: AdapterOptions['optional'] = false,
+): boolean {
+  if (error.code !== 'ERR_CREDENTIAL_MISSING') return false
+  if (typeof optional === 'boolean') return optional
+  try {
+    return optional(request) === true
+  } catch {
+    return false
+  }
+}
+
+class AskedCall implements AdapterCall {
+  readonly request: CredentialRequest
+  readonly credential: ResolvedCredential | CredentialError
+  readonly refusal: CredentialError | undefined
+  readonly #options: AdapterOptions
+  readonly #start: number
+  readonly #sourceMilliseconds: number
+  #isOver = false
+
+  constructor(
+    request: CredentialRequest,
+    credential: ResolvedCredential | CredentialError,
+    options: AdapterOptions,
+    start: number,
+  ) {
+    this.request = request
+    this.credential = credential
+    this.#options = options
+    this.#start = start
+    this.#sourceMilliseconds = now() - start
+    if (credential instanceof CredentialError && !isAllowed(credential, request, options.optional))
+      this.refusal = credential
+  }
+
+  end(result: CallResult = {}): void {
+    const { onCall } = this.#options
+    if (this.#isOver || onCall === undefined) return
+    this.#isOver = true
+    const { request, credential, refusal } = this
+    const isError = credential instanceof CredentialError
+    const details: CallDetails = {
+      request,
+      credential: isError ? undefined : credential,
+      cause: result.cause ?? (isError ? (causeOf(credential) ?? credential) : undefined),
+    }
+    tell(() => onCall(this.#event(result, refusal), details))
+  }
+
+  #event(result: CallResult, refusal: CredentialError | undefined): CallEvent {
+    const { request, credential } = this
+    const { label = labelOf } = this.#options
+    return {
+      tool: request.tool?.slice(0, 128),
+      method: request.method,
+      outcome: refusal ? 'refused' : (result.outcome ?? 'ok'),
+      error: refusal ? describeError(refusal) : result.error,
+      type: credential instanceof CredentialError ? undefined : credential.type,
+      label: label(request),
+      sourceMilliseconds: this.#sourceMilliseconds,
+      milliseconds: now() - this.#start,
+      redacted: result.redacted ?? [],
+    }
+  }
+}
+
+/** What is told to an operator of one of our errors, which hold no secret. */
+export function describeError({ name, code, message }: CredentialError): CallError {
+  return { name, code, message }
+}
+
+/** What a hook throws, or rejects with, may quote what it was told: nobody sees it. */
+function tell(hook: () => unknown): void {
+  try {
+    Promise.resolve(hook()).catch(() => undefined)
+  } catch {
+    // As above.
+  }
+}
+
+function now(): number {
+  const { performance } = globalThis as { performance?: { now(): number } }
+  return performance ? performance.now() : Date.now()
+}
+
+function toWebHeaders(headers: WebHeaders | HeaderRecord): WebHeaders {
   if (isWebHeaders(headers)) return headers
   return {
     keys: () => Object.keys(headers).map((name) => name.toLowerCase()),
@@ -54,65 +257,68 @@ function toHeaders(headers: NonNullable<AnyHeaders>): NonNullable<CredentialRequ
   }
 }
 
-/** An error that tells nothing of the one that it stands for. */
-function hide(error: unknown, onError: OnError): CredentialError {
-  tell(onError, error)
-  return new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', UNAVAILABLE)
+/** How a call is refused over HTTP. */
+export interface HttpRefusal {
+  /** 403 for what is wrong with the request, 500 for what is wrong with the server. */
+  readonly status: 403 | 500
+  /** What the client may be shown, as `error` of a JSON body. */
+  readonly error: {
+    readonly code: CredentialErrorCode
+    readonly message: string
+    /** Where the account is connected. */
+    readonly url?: string
+  }
 }
-
-const UNAVAILABLE =
-  'The server could not load the credential for this call. Its operator finds the cause in its log.'
-
-/** What the adapters for HTTP can be told. */
-export interface HttpOptions {
-  /** Whether a request may go on without a credential; `getCredentials()` then throws. By default `false`. */
-  readonly optional?: boolean
-  /** Gets what the server itself got wrong, such as its environment or a source that fails; it may hold secrets. */
-  readonly onError?: (error: unknown) => unknown
-}
-
-/** The credential of a request, or the error that stands for an optional one; or why the request is refused. */
-export type HttpAdmission =
-  | { readonly credential: ResolvedCredential | CredentialError; readonly refusal: undefined }
-  | {
-      readonly credential: undefined
-      readonly refusal: { readonly status: 403 | 500; readonly error: CredentialError }
-    }
 
 /**
- * Decides which HTTP requests go on; for adapters. What is wrong with the request makes a 403, what is wrong with the
- * server a 500: at 401 an MCP client starts to log in at this server, at 400 it falls back to an older protocol.
+ * How a call is refused over HTTP; for adapters. At 401 an MCP client would start to log in at this server, at 400 it would
+ * fall back to an older protocol. Of what is wrong with the server its clients are told nothing: `onCall` is.
  *
- * @param source - where the credential of a request comes from
- * @param options - whether a request can do without, and where errors go
- * @returns a function that never rejects; the error of a refusal may be shown to the client
- * @throws TypeError `ERR_INVALID_ARG_TYPE` for what is no source
+ * @param refusal - why it is refused
  * @example
- * const admit = createAdmission(source, options)
- * const { credential, refusal } = await admit({ headers: request.headers })
+ * const { status, error } = toHttpRefusal(call.refusal)
+ * response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ error }))
  */
-export function createAdmission(
-  source: CredentialSource,
-  { optional = false, onError }: HttpOptions = {},
-): (request: AnyRequest) => Promise<HttpAdmission> {
-  if (typeof source !== 'function')
-    throw misuse('ERR_INVALID_ARG_TYPE', 'A credential source must be a function.')
-  return async (request) => {
-    let isReported = false
-    const report = (error: unknown) => {
-      isReported = true
-      return onError?.(error)
+export function toHttpRefusal(refusal: CredentialError): HttpRefusal {
+  const { code, message } = refusal
+  if (refusal.isServerFault)
+    return { status: 500, error: { code: 'ERR_CREDENTIAL_UNAVAILABLE', message: UNAVAILABLE } }
+  if (refusal instanceof ConnectRequiredError)
+    return { status: 403, error: { code, message, url: refusal.url } }
+  return { status: 403, error: { code, message } }
+}
+
+/** A response of Node.js, over HTTP/1 or HTTP/2, as far as this needs it. */
+export interface NodeResponse {
+  readonly statusCode: number
+  /** Of HTTP/1. */
+  readonly destroyed?: boolean
+  /** Of HTTP/2. */
+  readonly stream?: { readonly destroyed: boolean } | undefined
+  once(event: 'finish' | 'close', listener: () => void): unknown
+}
+
+/**
+ * Follows a response of Node.js to its end; for adapters.
+ *
+ * @param response - of HTTP/1 or HTTP/2; look at it before anything is awaited, since its client may leave at any time
+ * @returns `isOver`, and a promise `whenOver` that resolves once it was sent or its client has left
+ * @example
+ * const { isOver, whenOver } = followResponse(response)
+ */
+export function followResponse(response: NodeResponse): {
+  isOver(): boolean
+  readonly whenOver: Promise<void>
+} {
+  let isOver = response.destroyed ?? response.stream?.destroyed ?? false
+  const whenOver = new Promise<void>((resolve) => {
+    const end = () => {
+      isOver = true
+      resolve()
     }
-    const credential = await resolveCredential(source, request, report)
-    const isAllowed =
-      !(credential instanceof CredentialError) ||
-      (optional && credential.code === 'ERR_CREDENTIAL_MISSING')
-    if (isAllowed) return { credential, refusal: undefined }
-    if (!credential.isServerFault)
-      return { credential: undefined, refusal: { status: 403, error: credential } }
-    return {
-      credential: undefined,
-      refusal: { status: 500, error: isReported ? credential : hide(credential, report) },
-    }
-  }
+    if (isOver) resolve()
+    response.once('finish', end)
+    response.once('close', end)
+  })
+  return { isOver: () => isOver, whenOver }
 }

@@ -1,5 +1,10 @@
 import { assertCredential } from './credential.ts'
-import type { CredentialOf, CredentialType, ResolvedCredential } from './credential.ts'
+import type {
+  CredentialType,
+  OAuthCredential,
+  ResolvedCredential,
+  StaticCredential,
+} from './credential.ts'
 import { CredentialError } from './errors.ts'
 
 // Carried by the asynchronous context. Holds the credential of a call, or the error to throw in its place, and neither
@@ -7,8 +12,10 @@ import { CredentialError } from './errors.ts'
 interface Scope {
   credential: ResolvedCredential | undefined
   error: CredentialError | undefined
-  // Whose secrets must not leave: its own, and those of the scopes around it. Also after the call.
-  redacts: readonly ResolvedCredential[]
+  /** Whose secrets must not leave the scope; also after its end, until that is a while ago. */
+  redacted: readonly ResolvedCredential[] | undefined
+  /** The scope that this one was opened in. */
+  readonly outer: Scope | undefined
 }
 
 interface ContextStorage {
@@ -18,13 +25,13 @@ interface ContextStorage {
 
 type ContextStorageClass = new () => ContextStorage
 interface Runtime {
+  setTimeout?(fn: () => void, milliseconds: number): { unref?(): void }
+  clearTimeout?(timer: object | undefined): void
   AsyncLocalStorage?: ContextStorageClass
   process?: {
     getBuiltinModule?(id: string): { AsyncLocalStorage?: ContextStorageClass } | undefined
   }
 }
-
-const NOBODY: readonly ResolvedCredential[] = []
 
 // Counts the copies of this package in the process. It holds no store: those stay out of reach of each other.
 const COPIES = Symbol.for('mcp-credentials.copies')
@@ -98,14 +105,10 @@ export function runWithCredentials<R>(
   const scope: Scope = {
     credential: given,
     error: isError ? credential : undefined,
-    redacts: redactedWith(given),
+    redacted: given === undefined ? [] : [given],
+    outer: storage.getStore(),
   }
   return storage.run(scope, runInScope, scope, fn)
-}
-
-function redactedWith(credential: ResolvedCredential | undefined): readonly ResolvedCredential[] {
-  const outer = storage.getStore()?.redacts ?? NOBODY
-  return credential === undefined ? outer : [credential, ...outer]
 }
 
 type MaybeScoped<R> = (credential: ResolvedCredential | undefined) => R
@@ -135,6 +138,40 @@ function runInScope(scope: Scope, fn: MaybeScoped<unknown>): unknown {
 function endScope(scope: Scope): void {
   scope.credential = undefined
   scope.error = undefined
+  forgetLater(scope)
+}
+
+// What an ended scope sends is still searched for its secrets, but a timer that it left behind must not keep a token alive
+// for ever: they are forgotten after one to two minutes, or sooner when a thousand scopes have ended since.
+const GENERATION = 1000
+const MINUTE = 60_000
+let younger: Scope[] = []
+let older: Scope[] = []
+let timer: object | undefined
+
+function forgetLater(scope: Scope): void {
+  younger.push(scope)
+  if (younger.length >= GENERATION) forgetOlder()
+  timer ??= startTimer()
+}
+
+function forgetOlder(): void {
+  for (const scope of older) scope.redacted = undefined
+  older = younger
+  younger = []
+}
+
+function startTimer(): object {
+  const { setTimeout, clearTimeout } = globalThis as Runtime
+  const started = setTimeout?.(() => {
+    timer = undefined
+    forgetOlder()
+    if (older.length > 0) timer = startTimer()
+  }, MINUTE)
+  if (typeof started?.unref === 'function') started.unref()
+  // It would keep the process alive: there the thousand have to do.
+  else clearTimeout?.(started)
+  return started ?? {}
 }
 
 type Then = (resolve: (value: unknown) => void, reject: (reason: unknown) => void) => unknown
@@ -159,7 +196,8 @@ function toPromise(result: unknown): Promise<unknown> | undefined {
  * @example
  * const { accessToken } = getCredentials('oauth')
  */
-export function getCredentials<T extends CredentialType>(type: T): CredentialOf[T]
+export function getCredentials(type: 'static'): StaticCredential
+export function getCredentials(type: 'oauth'): OAuthCredential
 export function getCredentials(type?: CredentialType): ResolvedCredential
 export function getCredentials(type?: CredentialType): ResolvedCredential {
   const scope = storage.getStore()
@@ -181,7 +219,8 @@ export function getCredentials(type?: CredentialType): ResolvedCredential {
  * @example
  * const token = tryGetCredentials('oauth')?.accessToken
  */
-export function tryGetCredentials<T extends CredentialType>(type: T): CredentialOf[T] | undefined
+export function tryGetCredentials(type: 'static'): StaticCredential | undefined
+export function tryGetCredentials(type: 'oauth'): OAuthCredential | undefined
 export function tryGetCredentials(type?: CredentialType): ResolvedCredential | undefined
 export function tryGetCredentials(type?: CredentialType): ResolvedCredential | undefined {
   const scope = storage.getStore()
@@ -189,14 +228,24 @@ export function tryGetCredentials(type?: CredentialType): ResolvedCredential | u
   return getCredentials(type)
 }
 
-/** Whose secrets must not leave the current scope, also when that has ended: its own, and those of the scopes around it. */
-export const scopedCredentials = (): readonly ResolvedCredential[] =>
-  storage.getStore()?.redacts ?? NOBODY
+/**
+ * Whose secrets must not leave the current scope: its own credential's, and those of the scopes around it. `undefined` where
+ * one of them has ended too long ago to tell, so that nothing may leave.
+ */
+export function scopedCredentials(): readonly ResolvedCredential[] | undefined {
+  const credentials: ResolvedCredential[] = []
+  for (let scope = storage.getStore(); scope !== undefined; scope = scope.outer) {
+    if (scope.redacted === undefined) return undefined
+    credentials.push(...scope.redacted)
+  }
+  return credentials
+}
 
-/** Has the current scope scrubbed of another credential's secrets too, such as that of a successor. */
+/** Has the current scope scrubbed of another credential's secrets too, such as those of a successor. */
 export function joinScope(credential: ResolvedCredential): void {
   const scope = storage.getStore()
-  if (scope && !scope.redacts.includes(credential)) scope.redacts = [credential, ...scope.redacts]
+  if (scope?.redacted && !scope.redacted.includes(credential))
+    scope.redacted = [...scope.redacted, credential]
 }
 
 /** Runs `fn`, and what it starts, in no scope at all. */

@@ -1,11 +1,46 @@
 import { assertType, OAuthCredential, StaticCredential } from './credential.ts'
-import type { CredentialOf, CredentialType, ResolvedCredential } from './credential.ts'
-import { assertObject, CredentialError, invalidCredential } from './errors.ts'
-import { describeField, parseFields, parseTimestamp, splitScopes } from './grammar.ts'
-import type { JsonObject } from './grammar.ts'
+import type { CredentialType, ResolvedCredential } from './credential.ts'
+import {
+  assertObject,
+  assertOptions,
+  CredentialError,
+  invalidCredential,
+  misuse,
+} from './errors.ts'
+import {
+  assertFields,
+  assertNo,
+  describeField,
+  parseFields,
+  parseScopes,
+  parseTimestamp,
+} from './grammar.ts'
+import type { JsonObject, Problem } from './grammar.ts'
 
 /** Environment variables by name, such as `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Options of {@link parseEnv}. */
+export interface ParseEnvOptions {
+  /** The fields that a static credential must have, such as `['apiKey', 'baseUrl']`; by default any one will do. */
+  readonly fields?: readonly string[] | undefined
+}
+
+/** What it takes to get an access token where there is none yet (RFC 6749 section 6). */
+export interface RefreshGrant {
+  /** The refresh token. */
+  readonly refreshToken: string
+  /** The client that it was issued to. */
+  readonly clientId: string
+  /** The client's secret, where it has one. */
+  readonly clientSecret?: string | undefined
+  /** The token endpoint. */
+  readonly tokenUri: string
+  /** The scopes that were granted. */
+  readonly scopes?: readonly string[] | undefined
+  /** What the credential is to have as `extra`. */
+  readonly extra?: JsonObject | undefined
+}
 
 const OAUTH_VARIABLES = {
   accessToken: 'ACCESS_TOKEN',
@@ -17,59 +52,86 @@ const OAUTH_VARIABLES = {
   expiresAt: 'EXPIRES_AT',
 } as const
 
+type OAuthVariable = keyof typeof OAUTH_VARIABLES
+
 /**
  * Reads a credential from environment variables; one that is set to the empty string counts as not set.
  *
  * @param prefix - what the names of the variables start with, upper-cased; usually ends in `_`, may be empty
  * @param env - the variables, such as `process.env`
  * @param type - the type to read; by default `{PREFIX}CRED_TYPE`, or else what is set, decides
+ * @param options - the `fields` that a static credential must have
  * @throws CredentialError `ERR_CREDENTIAL_MISSING` when nothing is set, `ERR_CREDENTIAL_INVALID` for a value that breaks
- *   its grammar, `ERR_CREDENTIAL_TYPE` when `{PREFIX}CRED_TYPE` contradicts `type`
+ *   its grammar and for a field that is missing, `ERR_CREDENTIAL_TYPE` when `{PREFIX}CRED_TYPE` contradicts `type`
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE` for arguments of another kind
  * @example
  * parseEnv('GITHUB_', { GITHUB_ACCESS_TOKEN: 'not-a-real-token' }, 'oauth').accessToken
  */
-export function parseEnv<T extends CredentialType>(
+export function parseEnv(
   prefix: string,
   env: Environment,
-  type: T,
-): CredentialOf[T]
+  type: 'static',
+  options?: ParseEnvOptions,
+): StaticCredential
+export function parseEnv(prefix: string, env: Environment, type: 'oauth'): OAuthCredential
 export function parseEnv(
   prefix: string,
   env: Environment,
   type?: CredentialType,
+  options?: ParseEnvOptions,
 ): ResolvedCredential
 export function parseEnv(
   prefix: string,
   env: Environment,
   type?: CredentialType,
+  options: ParseEnvOptions = {},
 ): ResolvedCredential {
-  return readEnv(prefix, env, type, false) as ResolvedCredential
-}
-
-/** As parseEnv; with `canRefresh` an access token may be missing where there is what it takes to get one. */
-export function readEnv(
-  prefix: string,
-  env: Environment,
-  type: CredentialType | undefined,
-  canRefresh: boolean,
-): ResolvedCredential | RefreshGrant {
   assertObject(env, 'The environment')
   assertType(type)
+  assertOptions(options, 'parseEnv', { fields: ['strings'] })
+  const variables = new Variables(prefix, env)
+  return asServerFault(() =>
+    typeToRead(variables, type) === 'oauth'
+      ? parseOAuth(variables)
+      : parseStatic(variables, options.fields),
+  )
+}
+
+/** As parseEnv for OAuth; without an access token, what it takes to get one. */
+export function parseRefreshableEnv(
+  prefix: string,
+  env: Environment,
+): OAuthCredential | RefreshGrant {
+  const variables = new Variables(prefix, env)
+  return asServerFault(() => {
+    typeToRead(variables, 'oauth')
+    if (variables.read('ACCESS_TOKEN') !== undefined) return parseOAuth(variables)
+    const { accessToken: _, expiresAt: __, ...properties } = readProperties(variables)
+    const { refreshToken, clientId, tokenUri } = properties
+    if (refreshToken && clientId && tokenUri)
+      return { ...properties, refreshToken, clientId, tokenUri }
+    const { start } = variables
+    const others = `${start}REFRESH_TOKEN, ${start}CLIENT_ID and ${start}TOKEN_URI`
+    throw missing(
+      variables,
+      `Set ${start}ACCESS_TOKEN to the access token, or ${others} to get one.`,
+      'oauth',
+    )
+  })
+}
+
+/** The environment is the server's own, whatever is wrong with it. */
+function asServerFault<T>(parse: () => T): T {
   try {
-    const variables = new Variables(prefix, env)
-    return typeToRead(variables, type) === 'oauth'
-      ? parseOAuth(variables, canRefresh)
-      : parseStatic(variables)
+    return parse()
   } catch (error) {
-    // The environment is the server's own, whatever is wrong with it.
-    throw error instanceof CredentialError
-      ? new CredentialError(error.code, error.message, { isServerFault: true })
-      : error
+    if (!(error instanceof CredentialError)) throw error
+    throw new CredentialError(error.code, error.message, { isServerFault: true })
   }
 }
 
 /** The name of the variable that holds a property. */
-export const variableOf = (prefix: string, property: keyof typeof OAUTH_VARIABLES): string =>
+export const variableOf = (prefix: string, property: OAuthVariable): string =>
   prefix.toUpperCase() + OAUTH_VARIABLES[property]
 
 /** The names of all variables that parseEnv may look at: those of one type, where that is declared. */
@@ -79,13 +141,11 @@ export function variableNames(
   type: CredentialType | undefined,
 ): string[] {
   const variables = new Variables(prefix, env)
-  const declared = type ?? variables.read('CRED_TYPE')
-  const ofStatic = declared === 'oauth' ? [] : ['FIELDS', ...(variables.list('FIELD_') ?? [])]
-  const ofOAuth =
-    declared === 'static'
-      ? []
-      : [...Object.values(OAUTH_VARIABLES), ...(variables.list('EXTRA_') ?? [])]
-  return ['CRED_TYPE', ...ofStatic, ...ofOAuth].map((name) => variables.start + name)
+  const names = ['CRED_TYPE']
+  if (type !== 'oauth') names.push('FIELDS', ...(variables.list('FIELD_') ?? []))
+  if (type !== 'static')
+    names.push(...Object.values(OAUTH_VARIABLES), ...(variables.list('EXTRA_') ?? []))
+  return names.map((name) => variables.start + name)
 }
 
 /** The variables of a prefix, by what stands behind it in their names. */
@@ -94,6 +154,8 @@ class Variables {
   readonly #env: Environment
 
   constructor(prefix: string, env: Environment) {
+    if (typeof prefix !== 'string')
+      throw misuse('ERR_INVALID_ARG_TYPE', 'The prefix of the variables must be a string.')
     this.start = prefix.toUpperCase()
     this.#env = env
   }
@@ -109,12 +171,17 @@ class Variables {
     }
   }
 
+  isSet(name: string): boolean {
+    const value = this.#get(name)
+    return value !== undefined && value !== ''
+  }
+
   /** The value of a variable that is set. */
   read(name: string): string | undefined {
+    if (!this.isSet(name)) return undefined
     const value = this.#get(name)
-    // Workers can bind other things than strings.
-    if (value === undefined || typeof value === 'string') return value || undefined
-    throw invalidCredential(`${this.start}${name} must be a string.`)
+    assertNo(valueProblem(value), this.start + name)
+    return String(value)
   }
 
   #get(name: string): unknown {
@@ -134,7 +201,7 @@ class Variables {
   readUnder(part: string, names = this.list(part) ?? []): [name: string, value: string][] {
     return names.flatMap((name) => {
       const value = this.read(name)
-      return value ? [[name.slice(part.length), value]] : []
+      return value === undefined ? [] : [[name.slice(part.length), value]]
     })
   }
 
@@ -148,6 +215,17 @@ class Variables {
       `${cause} Or set ${start}FIELDS, or ${start}CRED_TYPE to oauth.`,
     )
   }
+}
+
+/** What people paste, and no shell or .env loader has taken off. */
+function valueProblem(value: unknown): Problem {
+  // Workers can bind other things than strings.
+  if (typeof value !== 'string') return 'must be a string'
+  if (/^(["']).*\1$/s.test(value))
+    return 'is in quotes, which nothing takes off: write it without them'
+  if (/^\$\{\w+\}$/.test(value))
+    return 'refers to a variable, which nothing has expanded: write its value'
+  return undefined
 }
 
 function typeToRead(variables: Variables, type: CredentialType | undefined): CredentialType {
@@ -170,69 +248,55 @@ function typeOfWhatIsSet(variables: Variables): CredentialType {
     throw invalidCredential(
       `Both a token and fields are set: set ${start}CRED_TYPE to oauth or static.`,
     )
-  if (isOAuth || isStatic) return isOAuth ? 'oauth' : 'static'
-  throw missing(
-    variables,
-    `Set ${start}ACCESS_TOKEN for OAuth, or ${start}FIELDS or ${start}FIELD_<name> for an API key.`,
-  )
+  if (isOAuth) return 'oauth'
+  if (isStatic) return 'static'
+  const advice = `Set ${start}ACCESS_TOKEN for OAuth, or ${start}FIELDS or ${start}FIELD_<name> for an API key.`
+  throw missing(variables, advice, undefined)
 }
 
-function parseStatic(variables: Variables): StaticCredential {
+function parseStatic(variables: Variables, required: readonly string[] = []): StaticCredential {
   const { start } = variables
   const json = variables.read('FIELDS')
   const origin = json ? `${start}FIELDS` : `${start}FIELD_*`
   const fields = json ? parseFields(json, origin) : Object.fromEntries(variables.readFields())
-  if (Object.keys(fields).length > 0) return new StaticCredential(fields, origin)
-  throw missing(
-    variables,
-    `Set ${start}FIELDS to a JSON object with a field, or ${start}FIELD_<name> for each.`,
-  )
-}
-
-/** What it takes to get an access token where there is none yet (RFC 6749 section 6). */
-export interface RefreshGrant {
-  /** The refresh token. */
-  readonly refreshToken: string
-  /** The client that it was issued to. */
-  readonly clientId: string
-  /** The client's secret, where it has one. */
-  readonly clientSecret?: string | undefined
-  /** The token endpoint. */
-  readonly tokenUri: string
-  /** The scopes that were granted. */
-  readonly scopes?: readonly string[] | undefined
-  /** What the credential is to have as `extra`. */
-  readonly extra?: JsonObject | undefined
-}
-
-function parseOAuth(variables: Variables, canRefresh: boolean): OAuthCredential | RefreshGrant {
-  const { start } = variables
-  const read = (property: keyof typeof OAUTH_VARIABLES) => variables.read(OAUTH_VARIABLES[property])
-  const readTime = () => {
-    const time = read('expiresAt')
-    return time === undefined ? undefined : parseTimestamp(time, `${start}EXPIRES_AT`)
+  if (Object.keys(fields).length === 0) {
+    const each =
+      required.length > 0
+        ? required.map((name) => `${start}FIELD_${name}`).join(' and ')
+        : `${start}FIELD_<name> for each`
+    const advice = `Set ${start}FIELDS to a JSON object with a field, or ${each}.`
+    throw missing(variables, advice, 'static')
   }
-  const accessToken = read('accessToken')
-  const given = {
+  assertFields(fields, required, (name) =>
+    json ? `${origin}: field "${name}"` : `${start}FIELD_${name}`,
+  )
+  return new StaticCredential(fields, origin)
+}
+
+function parseOAuth(variables: Variables): OAuthCredential {
+  const { start } = variables
+  const { accessToken, ...properties } = readProperties(variables)
+  if (accessToken === undefined)
+    throw missing(variables, `Set ${start}ACCESS_TOKEN to the access token.`, 'oauth')
+  const names = Object.entries(OAUTH_VARIABLES).map(([property, name]) => [property, start + name])
+  const origins = { ...Object.fromEntries(names), extra: `${start}EXTRA_*` }
+  return new OAuthCredential({ ...properties, accessToken }, origins)
+}
+
+function readProperties(variables: Variables) {
+  const read = (property: OAuthVariable) => variables.read(OAUTH_VARIABLES[property])
+  const nameOf = (property: OAuthVariable) => variables.start + OAUTH_VARIABLES[property]
+  const texts = {
+    accessToken: read('accessToken'),
     refreshToken: read('refreshToken'),
     clientId: read('clientId'),
     clientSecret: read('clientSecret'),
     tokenUri: read('tokenUri'),
-    scopes: splitScopes(read('scopes') ?? ''),
-    expiresAt: readTime(),
-    extra: readExtra(variables),
   }
-  const origins = Object.fromEntries(
-    Object.entries(OAUTH_VARIABLES).map(([property, name]) => [property, start + name]),
-  )
-  if (accessToken !== undefined)
-    return new OAuthCredential({ ...given, accessToken }, { ...origins, extra: `${start}EXTRA_*` })
-  const { refreshToken, clientId, tokenUri } = given
-  if (canRefresh && refreshToken && clientId && tokenUri)
-    return { ...given, refreshToken, clientId, tokenUri }
-  const others = ['REFRESH_TOKEN', 'CLIENT_ID', 'TOKEN_URI'].map((name) => start + name).join(', ')
-  const alternative = canRefresh ? `, or ${others} to get one` : ''
-  throw missing(variables, `Set ${start}ACCESS_TOKEN to the access token${alternative}.`)
+  const scopes = parseScopes(read('scopes') ?? '', nameOf('scopes'))
+  const time = read('expiresAt')
+  const expiresAt = time === undefined ? undefined : parseTimestamp(time, nameOf('expiresAt'))
+  return { ...texts, scopes, expiresAt, extra: readExtra(variables) }
 }
 
 function readExtra(variables: Variables): Readonly<Record<string, string>> {
@@ -240,18 +304,50 @@ function readExtra(variables: Variables): Readonly<Record<string, string>> {
   variables.readUnder('EXTRA_').forEach(([name, value], index) => {
     const key = name.toLowerCase()
     const variable = `${variables.start}EXTRA_*: ${describeField(key, index + 1)}`
-    if (key === '') throw invalidCredential(`${variable} has an empty name.`)
-    if (key in extra) throw invalidCredential(`${variable} is set twice, in different case.`)
+    if (key === '') assertNo('has an empty name', variable)
+    if (key in extra) assertNo('is set twice, in different case', variable)
     extra[key] = value
   })
   return extra
 }
 
-function missing(variables: Variables, advice: string): CredentialError {
-  const { start } = variables
-  const isUnderscoreMissing = !start.endsWith('_') && variables.list('_')?.length
-  const hint = isUnderscoreMissing
-    ? ` There are variables that start with ${start}_: did you mean that prefix?`
-    : ''
-  return new CredentialError('ERR_CREDENTIAL_MISSING', advice + hint)
+function missing(
+  variables: Variables,
+  advice: string,
+  type: CredentialType | undefined,
+): CredentialError {
+  const hint = hintFor(variables, type)
+  return new CredentialError('ERR_CREDENTIAL_MISSING', hint ? `${advice} ${hint}` : advice)
 }
+
+/** What may have been meant, by the names of the variables that are set. */
+function hintFor(variables: Variables, type: CredentialType | undefined): string | undefined {
+  const { start } = variables
+  if (start !== '' && !start.endsWith('_') && variables.list('_')?.length)
+    return `There are variables that start with ${start}_: is that the prefix?`
+  const names = (variables.list('') ?? []).filter((name) => variables.isSet(name))
+  const field = names.find((name) => /^FIELDS$|^FIELD_./.test(name))
+  if (type === 'oauth' && field) return `${start}${field} is set: is { type: "static" } meant?`
+  if (type === 'static' && names.includes('ACCESS_TOKEN'))
+    return `${start}ACCESS_TOKEN is set: is { type: "oauth" } meant?`
+  // Without a prefix, every variable of the shell would be a candidate.
+  const other = start === '' ? undefined : names.find(isUnknown)
+  const meant = other && likelyName(other, type)
+  return meant && `${start}${other} is set: is ${start}${meant} meant?`
+}
+
+const KNOWN: readonly string[] = ['CRED_TYPE', 'FIELDS', ...Object.values(OAUTH_VARIABLES)]
+
+const isUnknown = (name: string): boolean =>
+  /^\w+$/.test(name) && !KNOWN.includes(name) && !/^(?:FIELD|EXTRA)_/.test(name)
+
+function likelyName(name: string, type: CredentialType | undefined): string | undefined {
+  if (type !== 'static') {
+    if (/(?:^|_)(?:TOKEN|PAT)$/.test(name)) return OAUTH_VARIABLES.accessToken
+    if (/UR[LI]$|ENDPOINT$/.test(name)) return OAUTH_VARIABLES.tokenUri
+  }
+  return type === 'oauth' ? undefined : `FIELD_${toCamelCase(name)}`
+}
+
+const toCamelCase = (name: string): string =>
+  name.toLowerCase().replace(/_+(.)/g, (_, letter: string) => letter.toUpperCase())

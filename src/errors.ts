@@ -249,12 +249,3 @@ function describeKind(kind: OptionKind): string {
   if (kind === 'strings') return 'a list of strings'
   return /^[ao]/.test(kind) ? `an ${kind}` : `a ${kind}`
 }
-
-/** Tells a hook of the server's owner. What it throws, or rejects with, may quote what it was told: nobody sees it. */
-export function tell<T>(hook: ((value: T) => unknown) | undefined, value: T): void {
-  try {
-    Promise.resolve(hook?.(value)).catch(() => undefined)
-  } catch {
-    // As above.
-  }
-}

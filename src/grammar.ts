@@ -6,7 +6,7 @@ export type JsonValue = string | number | boolean | null | readonly JsonValue[] 
 /** An object of JSON values. */
 export type JsonObject = { readonly [key: string]: JsonValue }
 
-// The checks return what is wrong, to stand behind the name of the variable, header or property; never the value.
+/** What is wrong with a value, to stand behind the name of its variable, header or property; never the value. */
 export type Problem = string | undefined
 
 export function assertNo(problem: Problem, name: string): void {
@@ -19,10 +19,14 @@ export const REDACTED = '[redacted]'
 // A secret can sit where a name belongs, as in {"<the key>": "apiKey"}: what does not look like a name is counted.
 const LOOKS_LIKE_A_NAME = /^[A-Za-z_][\w.-]{0,63}$/
 
+export const looksLikeAName = (name: string): boolean => LOOKS_LIKE_A_NAME.test(name)
+
 export function describeField(name: string, position?: number): string {
-  if (LOOKS_LIKE_A_NAME.test(name)) return `field "${name}"`
+  if (looksLikeAName(name)) return `field "${name}"`
   return position === undefined ? 'that field' : `field ${position}`
 }
+
+// Tokens, scopes and texts
 
 // RFC 6749 A.12: access-token = 1*VSCHAR, where VSCHAR is %x20-7E; here without the space.
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/
@@ -32,9 +36,8 @@ export function tokenProblem(value: unknown): Problem {
   if (VISIBLE_ASCII.test(value)) return undefined
   if (/^bearer\s/i.test(value)) return 'must be the token alone, without "Bearer " before it'
   if (/[\r\n]$/.test(value)) return 'ends with a line break: trim it (was it read from a file?)'
-  if (/\s/.test(value))
-    return 'has white space in it, which no token has (was it wrapped or quoted when copied?)'
-  return 'has a control character or one outside ASCII in it, which no token has (was it cut or decoded wrongly?)'
+  if (/\s/.test(value)) return 'contains white space, which no token does (was it wrapped?)'
+  return 'contains a control character or one outside ASCII, which no token does (was it cut?)'
 }
 
 // With the u flag a class of surrogates matches lone ones only.
@@ -42,93 +45,91 @@ const LONE_SURROGATE = /[\ud800-\udfff]/u
 
 export function textProblem(value: unknown): Problem {
   if (typeof value !== 'string') return 'must be a string'
-  return LONE_SURROGATE.test(value)
-    ? 'holds half of a surrogate pair: its text was cut or decoded wrongly'
-    : undefined
+  if (!LONE_SURROGATE.test(value)) return undefined
+  return 'holds half of a surrogate pair: its text was cut or decoded wrongly'
 }
 
 export function fieldNameProblem(name: string): Problem {
   if (name === '') return 'has an empty name'
   // The map of fields has a toJSON of its own, which prints them redacted.
-  return name === 'toJSON' ? 'must not be called toJSON' : keyProblem(name)
+  if (name === 'toJSON') return 'must not be called toJSON'
+  return keyProblem(name)
 }
 
-const keyProblem = (key: string): Problem =>
-  key === '__proto__' ? 'must not be called __proto__' : textProblem(key)
+function keyProblem(key: string): Problem {
+  if (key === '__proto__') return 'must not be called __proto__'
+  return textProblem(key)
+}
 
 export function scopesProblem(scopes: unknown): Problem {
   if (!Array.isArray(scopes)) return 'must be a list of strings'
-  for (const scope of scopes) {
-    if (typeof scope !== 'string' || !VISIBLE_ASCII.test(scope))
-      return 'must hold scopes of visible ASCII characters'
-    if (scope.endsWith(','))
-      return 'must be separated by spaces, not by commas (or was the header sent twice?)'
-  }
-  return undefined
+  const areVisible = scopes.every((scope) => typeof scope === 'string' && VISIBLE_ASCII.test(scope))
+  return areVisible ? undefined : 'must hold scopes of visible ASCII characters'
+}
+
+/**
+ * RFC 6749 section 3.3: scopes are separated by spaces. It allows a comma inside of one, but no provider is known that
+ * has any, while many people separate them so.
+ */
+export function parseScopes(text: string, name: string): string[] {
+  if (text.includes(','))
+    assertNo('must be separated by spaces, not by commas (or was the header sent twice?)', name)
+  return splitScopes(text)
 }
 
 export const splitScopes = (text: string): string[] =>
   text.split(/\s+/).filter((scope) => scope !== '')
 
+// Times
+
 export function dateProblem(date: unknown): Problem {
   // An invalid Date has the year NaN.
   const year = date instanceof Date ? date.getUTCFullYear() : NaN
-  return year >= 0 && year <= 9999 ? undefined : 'must be a valid Date in the years 0 to 9999'
+  if (year >= 0 && year <= 9999) return undefined
+  return 'must be a valid Date in the years 0 to 9999'
 }
 
-// RFC 3339 section 5.6 date-time; looser where people are: a space for T, no seconds, +0100, +01, no offset, no time.
-// Without groups: what stands at a fixed place is read there, in half the time (measured).
+// RFC 3339 section 5.6, date-time; looser where people are: a space for T, no seconds, +0100, +01, no offset, no time.
 const TIMESTAMP =
-  /^\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[Zz]|[+-]\d\d(?::?\d\d)?)?)?$/
-const OFFSET = /([+-])(\d\d):?(\d\d)?$/
-const MINUTE = 60_000
-// The calendar repeats itself after so many years and milliseconds.
-const [CYCLE_YEARS, CYCLE] = [400, 146_097 * 24 * 60 * MINUTE]
+  /^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)?)?$/
 
 /** Date.parse must not decide: it takes "0" and 30 February, and reads a time without an offset as local time. */
 export function parseTimestamp(text: string, name: string): Date {
-  const time = TIMESTAMP.test(text) ? timeOf(text) : undefined
-  if (time === undefined)
-    throw invalidCredential(`${name} must be a time as in RFC 3339, such as 2026-05-04T12:00:00Z.`)
-  return new Date(time)
+  const time = timeOf(text)
+  if (time !== undefined) return new Date(time)
+  throw invalidCredential(`${name} must be a time as in RFC 3339, such as 2026-05-04T12:00:00Z.`)
 }
 
 function timeOf(text: string): number | undefined {
-  const [year, month, day] = [
-    Number(text.slice(0, 4)),
-    Number(text.slice(5, 7)),
-    Number(text.slice(8, 10)),
-  ]
-  const [hour, minute] = [Number(text.slice(11, 13)), Number(text.slice(14, 16))]
-  const second = text[16] === ':' ? Number(text.slice(17, 19)) : 0
-  const fraction = text[19] === '.' ? text.slice(20, 23).replace(/\D.*/, '') : ''
-  const [, sign, offsetHour = 0, offsetMinute = 0] = OFFSET.exec(text.slice(16)) ?? []
-  if (hour > 23 || minute > 59 || second > 59 || +offsetHour > 23 || +offsetMinute > 59)
-    return undefined
-  // Date.UTC would move the years 0 to 99 into the twentieth century.
-  const time = Date.UTC(
-    year + CYCLE_YEARS,
-    month - 1,
-    day,
-    hour,
-    minute,
-    second,
-    Number(fraction.padEnd(3, '0')),
-  )
-  // A day or a month that there is not moves it into another month.
-  if (day === 0 || new Date(time).getUTCMonth() !== month - 1) return undefined
-  const offset = (+offsetHour * 60 + +offsetMinute) * (sign === '-' ? -1 : 1)
-  return time - CYCLE - offset * MINUTE
+  const parts = TIMESTAMP.exec(text)
+  if (parts === null) return undefined
+  const [, date, minutes = '00:00', seconds = '00', fraction = ''] = parts
+  const milliseconds = fraction.slice(0, 3).padEnd(3, '0')
+  const canonical = `${date}T${minutes}:${seconds}.${milliseconds}Z`
+  const time = Date.parse(canonical)
+  if (Number.isNaN(time)) return undefined
+  // 30 February becomes another day, 24:00 another hour. A leap second, :60, is not a time either: Date has none.
+  if (new Date(time).toISOString() !== canonical) return undefined
+  const [sign, offsetHours, offsetMinutes = '0'] = parts.slice(5)
+  if (offsetHours === undefined) return time
+  if (Number(offsetHours) > 23 || Number(offsetMinutes) > 59) return undefined
+  const offset = (Number(offsetHours) * 60 + Number(offsetMinutes)) * 60_000
+  return sign === '-' ? time + offset : time - offset
 }
+
+// Forms and JSON
+
+/** application/x-www-form-urlencoded, as the URL standard writes it. */
+export function formEncode(text: string): string {
+  const strict = encodeURIComponent(text).replace(/[!'()~]/g, percentEncode)
+  return strict.replace(/%20/g, '+')
+}
+
+const percentEncode = (character: string): string =>
+  `%${character.charCodeAt(0).toString(16).toUpperCase()}`
 
 export const escapeUnicode = (character: string): string =>
   `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-
-/** application/x-www-form-urlencoded, as the URL standard writes it. */
-export const formEncode = (text: string): string =>
-  encodeURIComponent(text)
-    .replace(/[!'()~]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
-    .replace(/%20/g, '+')
 
 /** Drops the SyntaxError of a bad text: engines quote their input in it, some of them whole. */
 export function parseJson(text: string, name: string): unknown {
@@ -139,62 +140,69 @@ export function parseJson(text: string, name: string): unknown {
   }
 }
 
-// These run over texts that JSON.parse has taken, for what it hides: keys that stand twice, and the digits of numbers.
+// These run over texts that JSON.parse has taken.
 const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/.source
-const MEMBER_OF_FLAT_OBJECT = new RegExp(`(${STRING})\\s*:\\s*(${STRING}|[^\\s,}]+)`, 'g')
+const STRING_OR_NUMBER = new RegExp(`${STRING}|-?\\d[\\d.eE+-]*`, 'g')
 const STRING_OR_BRACE = new RegExp(`${STRING}(?:\\s*:)?|[{}]`, 'g')
 const INTEGER = /^(?:0|-?[1-9]\d*)$/
 
 /** The fields of a JSON object of strings and integers; an integer keeps its digits, `null` counts as absent. */
 export function parseFields(text: string, name: string): Record<string, string> {
-  parseJson(text, name)
-  if (!/^\s*\{/.test(text)) throw invalidCredential(`${name} must be a JSON object.`)
+  if (!isPlainObject(parseJson(text, name))) assertNo('must be a JSON object', name)
+  assertNoDuplicateKey(text, name)
+  // JSON.parse would round a long integer: in quotes it keeps every digit.
+  const quoted = text.replace(STRING_OR_NUMBER, (part) => (INTEGER.test(part) ? `"${part}"` : part))
   const fields: Record<string, string> = Object.create(null)
-  const seen = new Set<string>()
-  for (const [, key = '', value = ''] of text.matchAll(MEMBER_OF_FLAT_OBJECT)) {
-    const field: string = JSON.parse(key)
-    const isString = value.startsWith('"')
-    const isAllowed = isString || value === 'null' || INTEGER.test(value)
-    const problem = seen.has(field)
-      ? 'stands twice'
-      : isAllowed
-        ? undefined
-        : 'must be a string: put it in quotes'
-    assertNo(problem, `${name}: ${describeField(field, seen.size + 1)}`)
-    seen.add(field)
-    if (value !== 'null') fields[field] = isString ? JSON.parse(value) : value
-  }
+  Object.entries(JSON.parse(quoted)).forEach(([field, value], index) => {
+    if (value === null) return
+    if (typeof value === 'string') fields[field] = value
+    else assertNo(fieldProblem(value), `${name}: ${describeField(field, index + 1)}`)
+  })
   return fields
+}
+
+function fieldProblem(value: unknown): Problem {
+  if (Object.is(value, -0)) return 'is -0, which others read as 0: put it in quotes'
+  return 'must be a string: put it in quotes'
+}
+
+/** Refuses a static credential that lacks a field which its server has declared, or has it empty. */
+export function assertFields(
+  fields: Readonly<Record<string, string>>,
+  required: readonly string[],
+  nameOf: (field: string) => string,
+): void {
+  for (const field of required)
+    if (!Object.hasOwn(fields, field) || fields[field] === '')
+      assertNo('must be set', nameOf(field))
 }
 
 /** What `extra` is made of; the constructor checks the rest. */
 export function parseExtra(text: string, name: string): JsonObject {
   const extra = parseJson(text, name)
-  // Every member has a colon: with no more of them than there are keys, none stands twice, and none is further down.
-  const isPlain = text.split(':').length - 1 === Object.keys(extra ?? {}).length
-  if (!isPlain && hasKeyTwice(text)) throw invalidCredential(`${name} has a key that stands twice.`)
+  assertNoDuplicateKey(text, name)
   return extra as JsonObject
 }
 
-function hasKeyTwice(text: string): boolean {
-  const open: Set<string>[] = []
-  for (const [token] of text.matchAll(STRING_OR_BRACE)) {
-    if (token === '{') open.push(new Set())
-    else if (token === '}') open.pop()
-    else if (token.endsWith(':')) {
-      const key: string = JSON.parse(token.slice(0, -1))
-      const keys = open.at(-1)
-      if (keys?.has(key)) return true
+/** JSON.parse keeps the last of two, other parsers the first: who is believed must not depend on that. */
+function assertNoDuplicateKey(text: string, name: string): void {
+  const objects: Set<string>[] = []
+  for (const [part] of text.matchAll(STRING_OR_BRACE)) {
+    if (part === '{') objects.push(new Set())
+    else if (part === '}') objects.pop()
+    else if (part.endsWith(':')) {
+      const key: string = JSON.parse(part.slice(0, -1))
+      const keys = objects.at(-1)
+      if (keys?.has(key)) assertNo('is there twice', `${name}: ${describeField(key, keys.size)}`)
       keys?.add(key)
     }
   }
-  return false
 }
 
 /** A deep-frozen copy without prototypes; anything that JSON does not have is refused. */
 export function copyJsonObject(value: unknown, name: string, depth = 1): JsonObject {
   if (!isPlainObject(value))
-    throw invalidCredential(`${name} must be a JSON object, and hold nothing else than JSON.`)
+    throw invalidCredential(`${name} must be a JSON object, and hold nothing but JSON.`)
   const copy: Record<string, JsonValue> = Object.create(null)
   for (const key of Object.keys(value)) {
     assertNo(keyProblem(key), `${name}: a key in it`)
@@ -204,19 +212,30 @@ export function copyJsonObject(value: unknown, name: string, depth = 1): JsonObj
 }
 
 function copyJson(value: unknown, name: string, depth: number): JsonValue {
-  if (typeof value === 'string') assertNo(textProblem(value), name)
-  if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
-  // JSON.parse makes Infinity of 1e400. The zero that is added makes 0 of -0, which JSON.stringify would lose.
-  if (Number.isFinite(value)) return Number(value) + 0
-  if (typeof value === 'number')
-    throw invalidCredential(`${name} holds a number that is too large.`)
+  if (value === null || typeof value === 'boolean') return value
+  if (typeof value === 'number') return copyNumber(value, name)
+  if (typeof value === 'string') {
+    assertNo(textProblem(value), name)
+    return value
+  }
   if (depth > 16) throw invalidCredential(`${name} is nested more than 16 levels deep.`)
   if (!Array.isArray(value)) return copyJsonObject(value, name, depth)
   return Object.freeze(Array.from(value, (item) => copyJson(item, name, depth + 1)))
 }
 
+function copyNumber(value: number, name: string): number {
+  // JSON.parse makes Infinity of 1e400.
+  if (!Number.isFinite(value)) throw invalidCredential(`${name} holds a number that is too large.`)
+  if (Number.isInteger(value) && !Number.isSafeInteger(value))
+    throw invalidCredential(
+      `${name} holds an integer beyond 2^53, whose last digits are lost: put it in quotes.`,
+    )
+  // Of -0, which JSON.stringify writes as 0.
+  return value === 0 ? 0 : value
+}
+
 /** Also true of an object from another realm, such as the vm context of a test runner. */
-function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null

@@ -1,16 +1,23 @@
 import { assertCredential, assertType, OAuthCredential, StaticCredential } from './credential.ts'
-import type { CredentialOf, CredentialType, ResolvedCredential } from './credential.ts'
-import { assertObject, invalidCredential, MissingCredentialHeaderError } from './errors.ts'
+import type { CredentialType, ResolvedCredential } from './credential.ts'
 import {
+  assertObject,
+  assertOptions,
+  invalidCredential,
+  MissingCredentialHeaderError,
+} from './errors.ts'
+import {
+  assertFields,
   assertNo,
   escapeUnicode,
   parseExtra,
   parseFields,
   parseJson,
+  parseScopes,
   parseTimestamp,
   scopesProblem,
-  splitScopes,
 } from './grammar.ts'
+import type { Problem } from './grammar.ts'
 
 /** Headers in the manner of the Fetch API, such as `Headers`. */
 export interface WebHeaders {
@@ -37,33 +44,47 @@ const KNOWN: ReadonlyMap<string, string> = new Map(
 
 type ReadHeader = (header: string) => string | undefined
 
+/** Options of {@link parseHeaders}. */
+export interface ParseHeadersOptions {
+  /** The fields that a static credential must have, such as `['apiKey', 'baseUrl']`; by default any one will do. */
+  readonly fields?: readonly string[] | undefined
+}
+
 /**
  * Reads a credential from the `X-MCP-Cred-*` headers that a gateway set.
  *
  * @param headers - Web `Headers`, or a record of `string | string[] | undefined` by name in any case
  * @param type - the type to read; by default the header that is there decides, which a server should not leave to its
  *   caller
+ * @param options - the `fields` that a static credential must have
  * @throws MissingCredentialHeaderError `ERR_CREDENTIAL_MISSING` when the required header is missing or empty
- * @throws CredentialError `ERR_CREDENTIAL_INVALID` for a value that breaks its grammar
+ * @throws CredentialError `ERR_CREDENTIAL_INVALID` for a value that breaks its grammar and for a field that is missing
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE` for arguments of another kind
  * @example
  * parseHeaders({ 'x-mcp-cred-access-token': 'not-a-real-token' }, 'oauth').accessToken
  */
-export function parseHeaders<T extends CredentialType>(
+export function parseHeaders(
   headers: WebHeaders | HeaderRecord,
-  type: T,
-): CredentialOf[T]
+  type: 'static',
+  options?: ParseHeadersOptions,
+): StaticCredential
+export function parseHeaders(headers: WebHeaders | HeaderRecord, type: 'oauth'): OAuthCredential
 export function parseHeaders(
   headers: WebHeaders | HeaderRecord,
   type?: CredentialType,
+  options?: ParseHeadersOptions,
 ): ResolvedCredential
 export function parseHeaders(
   headers: WebHeaders | HeaderRecord,
   type?: CredentialType,
+  options?: ParseHeadersOptions,
 ): ResolvedCredential {
   assertObject(headers, 'Headers')
   assertType(type)
+  if (options !== undefined) assertOptions(options, 'parseHeaders', { fields: ['strings'] })
   const read = readerOf(headers)
-  return (type ?? typeOfWhatIsThere(read)) === 'oauth' ? parseOAuth(read) : parseStatic(read)
+  const typeToRead = type ?? typeOfWhatIsThere(read)
+  return typeToRead === 'oauth' ? parseOAuth(read) : parseStatic(read, options?.fields)
 }
 
 function readerOf(headers: WebHeaders | HeaderRecord): ReadHeader {
@@ -100,13 +121,14 @@ function typeOfWhatIsThere(read: ReadHeader): CredentialType {
   return isOAuth ? 'oauth' : 'static'
 }
 
-function parseStatic(read: ReadHeader): StaticCredential {
+function parseStatic(read: ReadHeader, required: readonly string[] = []): StaticCredential {
   const header = HEADERS.fields
   const json = readJson(read, header)
   if (json === undefined) throw new MissingCredentialHeaderError([header])
   const fields = parseFields(json, header)
   if (Object.keys(fields).length === 0)
     throw new MissingCredentialHeaderError([header], `${header} holds no field.`)
+  assertFields(fields, required, (name) => `${header}: field "${name}"`)
   return new StaticCredential(fields, header)
 }
 
@@ -122,19 +144,21 @@ function parseOAuth(read: ReadHeader): OAuthCredential {
 }
 
 // RFC 9110 section 5.3: a header that was sent twice arrives as one, joined by a comma.
-const commaProblem = (token: string): string | undefined =>
-  token.includes(',') ? 'has a comma in it: was the header sent twice?' : undefined
+function commaProblem(token: string): Problem {
+  return token.includes(',') ? 'has a comma in it: was the header sent twice?' : undefined
+}
 
 function readJson(read: ReadHeader, header: string): string | undefined {
   const json = read(header)
   // Runtimes decode other bytes differently: as Latin-1, as UTF-8, or not at all.
   if (json === undefined || /^[\t\x20-\x7e]*$/.test(json)) return json
+  if (/[\r\n]/.test(json)) throw invalidCredential(`${header} must be on one line.`)
   throw invalidCredential(`${header} must be ASCII: write other characters as \\uXXXX.`)
 }
 
 function readScopes(read: ReadHeader): readonly string[] {
   const text = read(HEADERS.scopes) ?? ''
-  if (!text.trimStart().startsWith('[')) return splitScopes(text)
+  if (!text.trimStart().startsWith('[')) return parseScopes(text, HEADERS.scopes)
   const scopes = parseJson(text, HEADERS.scopes)
   assertNo(scopesProblem(scopes), HEADERS.scopes)
   return scopes as string[]
@@ -155,14 +179,17 @@ export function formatHeaders(credential: ResolvedCredential): Record<string, st
   if (credential.type === 'static') return { [HEADERS.fields]: toAscii({ ...credential.fields }) }
   const { accessToken, scopes, expiresAt, extra } = credential
   assertNo(commaProblem(accessToken), 'accessToken')
-  return {
-    [HEADERS.accessToken]: accessToken,
-    ...(scopes && {
-      [HEADERS.scopes]: scopes[0]?.startsWith('[') ? JSON.stringify(scopes) : scopes.join(' '),
-    }),
-    ...(Object.keys(extra).length > 0 && { [HEADERS.extra]: toAscii(extra) }),
-    ...(expiresAt && { [HEADERS.expiresAt]: expiresAt.toISOString() }),
-  }
+  const headers: Record<string, string> = { [HEADERS.accessToken]: accessToken }
+  if (scopes) headers[HEADERS.scopes] = formatScopes(scopes)
+  if (Object.keys(extra).length > 0) headers[HEADERS.extra] = toAscii(extra)
+  if (expiresAt) headers[HEADERS.expiresAt] = expiresAt.toISOString()
+  return headers
+}
+
+function formatScopes(scopes: readonly string[]): string {
+  const text = scopes.join(' ')
+  // The parser would take these for a list, and for what a comma separates.
+  return text.startsWith('[') || text.includes(',') ? JSON.stringify(scopes) : text
 }
 
 const toAscii = (value: object): string =>
@@ -180,40 +207,60 @@ interface MutableHeaders extends WebHeaders {
  * options name headers that the next proxy removes, the names of ours are taken out (RFC 9110 section 7.6.1).
  *
  * @param headers - Web `Headers`, or a record of values by name
+ * @param also - further names, in any case, that are left out
  * @example
  * const clean = stripCredentialHeaders(request.headers)
  */
-export function stripCredentialHeaders<H extends WebHeaders>(headers: H): H
-export function stripCredentialHeaders<V>(headers: Readonly<Record<string, V>>): Record<string, V>
+export function stripCredentialHeaders<H extends WebHeaders>(
+  headers: H,
+  also?: readonly string[],
+): H
+export function stripCredentialHeaders<V>(
+  headers: Readonly<Record<string, V>>,
+  also?: readonly string[],
+): Record<string, V>
 export function stripCredentialHeaders(
   headers: WebHeaders | Readonly<Record<string, unknown>>,
+  also: readonly string[] = [],
 ): object {
   assertObject(headers, 'Headers')
-  if (!isWebHeaders(headers)) {
-    const kept = Object.entries(headers).filter(([name]) => !isCredentialHeader(name))
-    return Object.fromEntries(
-      kept.map(([name, value]) => [
-        name,
-        /^connection$/i.test(name) ? withoutOurOptions(value) : value,
-      ]),
-    )
-  }
+  const others = also.map((name) => name.toLowerCase())
+  const isOurs = (name: string) => isCredentialHeader(name) || others.includes(name.toLowerCase())
+  return isWebHeaders(headers) ? stripWebHeaders(headers, isOurs) : stripRecord(headers, isOurs)
+}
+
+type IsOurs = (name: string) => boolean
+
+function stripWebHeaders(headers: WebHeaders, isOurs: IsOurs): WebHeaders {
   // Not headers.constructor: the headers that Hono hands out on Node.js look like Headers, but are not made like them.
   const copy: MutableHeaders = Reflect.construct(Reflect.get(globalThis, 'Headers'), [headers])
-  for (const name of [...copy.keys()].filter(isCredentialHeader)) copy.delete(name)
+  for (const name of [...copy.keys()].filter(isOurs)) copy.delete(name)
   const options = copy.get('connection')
-  if (options) copy.set('connection', String(withoutOurOptions(options)))
+  const kept = options && keptOptions(options, isOurs)
+  if (kept) copy.set('connection', kept)
+  else copy.delete('connection')
   return copy
 }
 
-export const isCredentialHeader = (name: string): boolean => /^x[-_.]mcp[-_.]cred[-_.]/i.test(name)
-
-function withoutOurOptions(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutOurOptions)
-  if (typeof value !== 'string') return value
-  return value
-    .split(',')
-    .map((option) => option.trim())
-    .filter((option) => !isCredentialHeader(option))
-    .join(', ')
+function stripRecord(headers: Readonly<Record<string, unknown>>, isOurs: IsOurs): object {
+  const entries = Object.entries(headers).flatMap(([name, value]) => {
+    if (isOurs(name)) return []
+    if (!/^connection$/i.test(name)) return [[name, value]]
+    const kept = keptValue(value, isOurs)
+    return kept === '' ? [] : [[name, kept]]
+  })
+  return Object.fromEntries(entries)
 }
+
+function keptValue(value: unknown, isOurs: IsOurs): unknown {
+  if (Array.isArray(value))
+    return value.map((item) => keptValue(item, isOurs)).filter((item) => item !== '')
+  return typeof value === 'string' ? keptOptions(value, isOurs) : value
+}
+
+function keptOptions(value: string, isOurs: IsOurs): string {
+  const options = value.split(',').map((option) => option.trim())
+  return options.filter((option) => !isOurs(option)).join(', ')
+}
+
+export const isCredentialHeader = (name: string): boolean => /^x[-_.]mcp[-_.]cred[-_.]/i.test(name)

@@ -1,11 +1,5 @@
 export { OAuthCredential, StaticCredential } from './credential.ts'
-export type {
-  CredentialOf,
-  CredentialType,
-  Fields,
-  OAuthProperties,
-  ResolvedCredential,
-} from './credential.ts'
+export type { CredentialType, Fields, OAuthProperties, ResolvedCredential } from './credential.ts'
 export {
   ConnectRequiredError,
   CredentialError,
@@ -18,13 +12,25 @@ export type {
   CredentialErrorOptions,
 } from './errors.ts'
 export { parseEnv } from './env.ts'
-export type { Environment, RefreshGrant } from './env.ts'
+export type { Environment, ParseEnvOptions, RefreshGrant } from './env.ts'
 export { formatHeaders, parseHeaders, stripCredentialHeaders } from './headers.ts'
-export type { HeaderRecord, WebHeaders } from './headers.ts'
+export type { HeaderRecord, ParseHeadersOptions, WebHeaders } from './headers.ts'
 export { getCredentials, runWithCredentials, tryGetCredentials } from './context.ts'
 export type { ScopedResult } from './context.ts'
-export { createAdmission, resolveCredential } from './adapter.ts'
-export type { AnyHeaders, AnyRequest, HttpAdmission, HttpOptions } from './adapter.ts'
+export { createAdapter, followResponse, toHttpRefusal } from './adapter.ts'
+export type {
+  AdapterCall,
+  AdapterOptions,
+  AdapterRequest,
+  CallDetails,
+  CallError,
+  CallEvent,
+  CallResult,
+  HttpRefusal,
+  NodeResponse,
+  OnCall,
+  RedactedSecret,
+} from './adapter.ts'
 export { fromEnv, fromHeaders, fromMode, getCredentialMode } from './source.ts'
 export type {
   CredentialMode,
@@ -35,6 +41,5 @@ export type {
   FromModeOptions,
   HeaderVerifier,
   Refresher,
-  Signal,
 } from './source.ts'
 export type { JsonObject, JsonValue } from './grammar.ts'

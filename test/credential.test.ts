@@ -406,7 +406,7 @@ describe('a constructor refuses', () => {
     assertRefused(
       () => new OAuthCredential({ accessToken: ' ' }, { accessToken: 'vault/github' }),
       'ERR_CREDENTIAL_INVALID',
-      /^vault\/github has/,
+      /^vault\/github contains white space/,
     )
   })
 })

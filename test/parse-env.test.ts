@@ -237,7 +237,7 @@ describe('parseEnv refuses', () => {
     assertRefused(
       () => parseEnv('svc', env),
       'ERR_CREDENTIAL_MISSING',
-      /variables that start with SVC_: did you mean/,
+      /variables that start with SVC_: is that the prefix\?/,
       secret,
     )
     assertRefused(

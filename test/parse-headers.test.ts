@@ -156,11 +156,11 @@ describe('parseHeaders refuses', () => {
       /without "Bearer " before it/,
     ],
     ['a line break at the end', { [TOKEN]: `${secret}\r\n` }, /ends with a line break/],
-    ['a line break inside', { [TOKEN]: `${secret}\n${secret}` }, /has white space in it/],
-    ['a space', { [TOKEN]: `${secret} ${secret}` }, /has white space in it/],
-    ['a NUL', { [TOKEN]: `${secret}\0` }, /has a control character/],
-    ['an escape', { [TOKEN]: `\x1b[31m${secret}` }, /has a control character/],
-    ['DEL', { [TOKEN]: `${secret}\x7f` }, /has a control character/],
+    ['a line break inside', { [TOKEN]: `${secret}\n${secret}` }, /contains white space/],
+    ['a space', { [TOKEN]: `${secret} ${secret}` }, /contains white space/],
+    ['a NUL', { [TOKEN]: `${secret}\0` }, /contains a control character/],
+    ['an escape', { [TOKEN]: `\x1b[31m${secret}` }, /contains a control character/],
+    ['DEL', { [TOKEN]: `${secret}\x7f` }, /contains a control character/],
     ['bytes outside ASCII', { [TOKEN]: `${secret}Ã©` }, /outside ASCII/],
 
     ['broken JSON', { [FIELDS]: `{"a":"${secret}` }, /^X-MCP-Cred-Fields is not valid JSON\.$/],
@@ -180,18 +180,18 @@ describe('parseHeaders refuses', () => {
     ],
     ['a fraction', { [FIELDS]: '{"c":1.10}' }, /field "c" must be a string/],
     ['an exponent', { [FIELDS]: '{"c":1e3}' }, /field "c" must be a string/],
-    ['minus zero', { [FIELDS]: '{"c":-0}' }, /field "c" must be a string/],
+    ['minus zero', { [FIELDS]: '{"c":-0}' }, /field "c" is -0.*put it in quotes/],
     ['true', { [FIELDS]: '{"c":true}' }, /field "c" must be a string/],
-    ['a key twice', { [FIELDS]: `{"c":"${secret}","c":"x"}` }, /field "c" stands twice/],
+    ['a key twice', { [FIELDS]: `{"c":"${secret}","c":"x"}` }, /field "c" is there twice/],
     [
       'a key twice, once null',
       { [FIELDS]: `{"c":null,"c":"${secret}"}` },
-      /field "c" stands twice/,
+      /field "c" is there twice/,
     ],
     [
       'a key twice by escape',
       { [FIELDS]: `{"c":"${secret}","\\u0063":"x"}` },
-      /field "c" stands twice/,
+      /field "c" is there twice/,
     ],
     [
       '__proto__',
@@ -228,7 +228,7 @@ describe('parseHeaders refuses', () => {
     [
       'fields with a line break',
       { [FIELDS]: `{"c":\n"${secret}"}` },
-      /^X-MCP-Cred-Fields must be ASCII/,
+      /^X-MCP-Cred-Fields must be on one line/,
     ],
 
     [
@@ -240,7 +240,7 @@ describe('parseHeaders refuses', () => {
     [
       'an extra key twice, the colons of its values aside',
       { ...oauth, [EXTRA]: `{"a":"b:c","a":"${secret}"}` },
-      /^X-MCP-Cred-Extra has a key/,
+      /^X-MCP-Cred-Extra: field "a" is there twice/,
     ],
     ['an extra number', { ...oauth, [EXTRA]: '7' }, /^X-MCP-Cred-Extra must be a JSON object/],
     [
@@ -256,7 +256,7 @@ describe('parseHeaders refuses', () => {
     [
       'an extra key twice, deep down',
       { ...oauth, [EXTRA]: `{"a":[{"b":{"x":"${secret}"}, "\\u0062" :1}]}` },
-      /^X-MCP-Cred-Extra has a key/,
+      /^X-MCP-Cred-Extra: field "b" is there twice/,
     ],
     [
       'an extra __proto__, deep down',
@@ -354,14 +354,14 @@ describe('formatHeaders', () => {
         accessToken: fakeSecret('format'),
         scopes: ['[a]', 'b"c'],
         expiresAt: new Date(-62167219200000),
-        extra: { 'k\u0080': ['\u2028', -0, 1e300, { deep: null }] },
+        extra: { 'k\u0080': ['\u2028', -0, 1.5e-300, { deep: null }] },
       }),
     ],
     [
       'the last moment',
       new OAuthCredential({
         accessToken: 'x',
-        scopes: ['a', '[b'],
+        scopes: ['a', '[b', 'c,d', 'e,'],
         expiresAt: new Date('9999-12-31T23:59:59.999Z'),
       }),
     ],
@@ -448,7 +448,11 @@ describe('stripCredentialHeaders', () => {
       test(JSON.stringify(given), () => {
         assert.deepEqual(
           stripCredentialHeaders({ Connection: given, connection: [given, 'te'], other: given }),
-          { Connection: kept, connection: [kept, 'te'], other: given },
+          {
+            ...(kept && { Connection: kept }),
+            connection: kept ? [kept, 'te'] : ['te'],
+            other: given,
+          },
         )
         assert.deepEqual(stripCredentialHeaders({ connection: undefined, CONNECTION: 7 }), {
           connection: undefined,
@@ -457,7 +461,7 @@ describe('stripCredentialHeaders', () => {
         // A browser's Request would drop this header; Headers by themselves keep it.
         assert.equal(
           stripCredentialHeaders(new Headers({ connection: given })).get('connection'),
-          kept,
+          kept || null,
         )
       })
     }

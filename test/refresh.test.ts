@@ -652,7 +652,7 @@ describe('fromEnv', () => {
       await assert.rejects(Promise.resolve(sourceOf({ ...env, [name]: '' })(request)), {
         code: 'ERR_CREDENTIAL_MISSING',
         message:
-          'Set SVC_ACCESS_TOKEN to the access token, or SVC_REFRESH_TOKEN, SVC_CLIENT_ID, SVC_TOKEN_URI to get one.',
+          'Set SVC_ACCESS_TOKEN to the access token, or SVC_REFRESH_TOKEN, SVC_CLIENT_ID and SVC_TOKEN_URI to get one.',
       })
     }
     assert.throws(() => fromEnv('SVC_', { type: 'oauth', env })(request), {

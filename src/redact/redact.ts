@@ -35,7 +35,7 @@ export function redactSecrets<T>(
 ): T
 export function redactSecrets(
   value: unknown,
-  credential: ResolvedCredential | undefined = scopedCredentials()[0],
+  credential: ResolvedCredential | undefined = scopedCredentials()?.[0],
   options: RedactSecretsOptions = {},
 ): unknown {
   if (credential !== undefined) assertCredential(credential, 'redactSecrets takes')
