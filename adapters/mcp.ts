@@ -1,93 +1,24 @@
 // Credentials for the tools of an MCP server: SDK v1 (@modelcontextprotocol/sdk >= 1.26) and v2
 // (@modelcontextprotocol/server), any transport. Import it as mcp-credentials/mcp, or copy this file.
-import {
-  createAdapter,
-  CredentialError,
-  runWithCredentials,
-  stripCredentialHeaders,
-} from 'mcp-credentials'
-import { redactSecrets } from 'mcp-credentials/redact'
+import { isCredentialHeader, stripCredentialHeaders } from 'mcp-credentials'
 import type {
+  AdapterRequest,
+  CredentialError,
   CredentialRequest,
   CredentialSource,
   HeaderRecord,
-  ResolvedCredential,
   WebHeaders,
 } from 'mcp-credentials'
+import { redactSecrets } from 'mcp-credentials/redact'
+import { createToolRunner } from 'mcp-credentials/tool'
+import type { CreateToolRunnerOptions, ToolRunner } from 'mcp-credentials/tool'
 
-type HandlerRegistry = { setRequestHandler(...args: never[]): void }
-
-/** `McpServer` or `Server`, of either SDK. */
-export type McpServerLike = HandlerRegistry | { readonly server: HandlerRegistry }
-
-export interface McpOptions {
+/** Options of {@link withCredentials}. */
+export interface WithCredentialsOptions extends CreateToolRunnerOptions {
   /** Methods that need a credential besides `tools/call`, such as `resources/read` and `prompts/get`. */
   readonly methods?: readonly string[] | undefined
-  /** Whether a call may run without a credential: all, or by the name of the tool; `getCredentials()` then throws. */
-  readonly optional?: boolean | ((tool: string) => boolean)
-  /** Gets an error of the source that is no `CredentialError`, and may hold secrets; the client sees none of it. */
-  readonly onError?: (error: unknown) => unknown
-  /** `false` leaves secrets in what tools send; `except` names fields that are no secrets, such as `baseUrl`. */
-  readonly redact?: false | { readonly except?: readonly string[] }
-  /** Told of secrets that were taken out of what a tool sent. */
-  readonly onRedact?: (report: RedactionReport) => unknown
-}
-
-/** Where a secret was in what a tool sent; no value. */
-export interface RedactionReport {
-  /** The tool, where it is known: a message that names no request may be any tool's. */
-  readonly tool: string | undefined
-  /** The secrets by name, with the path where each was; at most 100. */
-  readonly found: readonly { readonly secret: string; readonly where: string }[]
-  /** How many places there were beyond those. */
-  readonly omitted: number
-}
-
-const MAX_FOUND = 100
-
-// What the adapter needs of a server of either SDK.
-interface ServerInternals {
-  setRequestHandler(...args: unknown[]): void
-  assertCanSetRequestHandler(method: string): void
-  fallbackRequestHandler?: Handler | undefined
-  readonly _requestHandlers?: Map<string, Handler>
-  connect(transport: Transport): unknown
-  readonly transport?: Transport | undefined
-}
-
-type Transport = {
-  send(message: unknown, options?: { readonly relatedRequestId?: unknown }): unknown
-}
-
-// The request comes first; in SDK v2 its params alone, where the handler was registered with schemas of its own.
-type Handler = (first: unknown, context: CallContext) => unknown
-type Wrap = (handler: Handler, takesParams?: boolean) => Handler
-type Params = { readonly name?: unknown; readonly task?: unknown }
-type TaskStore = {
-  storeTaskResult(id: string, status: string, result: unknown, ...rest: unknown[]): unknown
-}
-
-// `extra` of SDK v1, `ctx` of SDK v2.
-interface CallContext {
-  readonly sessionId?: string
-  readonly signal?: CredentialRequest['signal']
-  readonly authInfo?: unknown
-  readonly requestId?: unknown
-  readonly taskStore?: TaskStore
-  readonly requestInfo?: { readonly headers: HeaderRecord }
-  readonly mcpReq?: {
-    readonly id: unknown
-    readonly method: string
-    readonly signal: CredentialRequest['signal']
-  }
-  readonly http?: { readonly authInfo?: unknown; readonly req?: WebRequest }
-}
-
-type WebRequest = {
-  readonly url: string
-  readonly method: string
-  readonly signal: unknown
-  readonly headers: WebHeaders
+  /** Headers that the source reads, such as `['x-api-key']`, which tools do not get to see either. */
+  readonly stripHeaders?: readonly string[] | undefined
 }
 
 // A symbol that every copy of this file shares, so that none wraps a server that another has wrapped.
@@ -98,10 +29,10 @@ const WRAPPED = Symbol.for('mcp-credentials.mcp')
  *
  * @param server - `McpServer` or `Server` of SDK v1 (>= 1.26) or v2
  * @param source - where the credential of a call comes from
- * @param options - further methods, tools that can do without, what is scrubbed, and what to be told of
+ * @param options - further `methods`, `stripHeaders`, `scopes`, `redact`, and what every adapter takes
  * @returns the same server
- * @throws TypeError `ERR_INVALID_ARG_TYPE` for what is no server or no source, `ERR_INVALID_ARG_VALUE` for a server that
- *   has been wrapped already or cannot be
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` for anything but such a server, or a source that is not a function;
+ *   `ERR_INVALID_ARG_VALUE` for a bad option, and for a server that has been wrapped already
  * @example
  * const server = withCredentials(new McpServer({ name: 'weather', version: '1.0.0' }), fromEnv('WEATHER_'))
  * server.registerTool('forecast', { inputSchema }, async ({ city }) => forecast(city, getCredentials('static')))
@@ -109,241 +40,396 @@ const WRAPPED = Symbol.for('mcp-credentials.mcp')
 export function withCredentials<S extends McpServerLike>(
   server: S,
   source: CredentialSource,
-  options: McpOptions = {},
+  options: WithCredentialsOptions = {},
 ): S {
   const target = internalsOf(server)
-  if (typeof source !== 'function')
-    throw misuse('ERR_INVALID_ARG_TYPE', 'A credential source must be a function.')
-  if (WRAPPED in target)
+  if (Reflect.has(target, WRAPPED))
     throw misuse('ERR_INVALID_ARG_VALUE', 'This server has been given its credentials already.')
-  const ask = createAdapter(source)
-  const methods = new Set(['tools/call', ...(options.methods ?? [])])
-  // The tools of the calls that run, by the id of the request.
-  const tools = new Map<unknown, string | undefined>()
-
-  const wrap: Wrap =
-    (handler, takesParams = false) =>
-    (first, context) => {
-      const request = first as { readonly method: string; readonly params?: Params }
-      const method = context.mcpReq?.method ?? request.method
-      if (!methods.has(method)) return handler(first, context)
-      const params = (takesParams ? first : request.params) as Params | undefined
-      return call(method, params, context, (own) => handler(first, own))
-    }
-
-  async function call(
-    method: string,
-    params: Params | undefined,
-    context: CallContext,
-    run: (context: CallContext) => unknown,
-  ) {
-    const isToolCall = method === 'tools/call'
-    const tool = isToolCall && typeof params?.name === 'string' ? params.name : undefined
-    const { requestInfo, http, mcpReq, sessionId } = context
-    const { signal } = mcpReq ?? context
-    const { authInfo } = http ?? context
-    const headers = requestInfo ? requestInfo.headers : http?.req?.headers
-    const { credential } = await ask({ tool, method, headers, authInfo, sessionId, signal })
-    // Cancelled while the source was busy: nobody waits for the tool's result any more.
-    if (signal?.aborted) throw new Error('The call was cancelled.')
-    const own = withoutCredentialHeaders(context)
-    if (credential instanceof CredentialError) {
-      if (!isOptional(credential, tool))
-        return refuse(credential, isToolCall && params?.task === undefined)
-      return runWithCredentials(credential, () => run(own))
-    }
-    const redact: Redact = (value) => clean(value, tool, credential)
-    const scrubbed = own.taskStore
-      ? { ...own, taskStore: scrubTaskStore(own.taskStore, redact) }
-      : own
-    const id = mcpReq ? mcpReq.id : context.requestId
-    tools.set(id, tool)
-    try {
-      const result = await runWithCredentials(credential, () => run(scrubbed))
-      tools.delete(id)
-      return scrubResult(result, redact)
-    } catch (error) {
-      tools.delete(id)
-      throw redact(error).value
-    }
-  }
-
-  function clean<T>(
-    value: T,
-    tool: string | undefined,
-    credential?: ResolvedCredential,
-  ): Cleaned<T> {
-    if (options.redact === false) return { value, secret: undefined }
-    const found: { secret: string; where: string }[] = []
-    let omitted = 0
-    // The first one says what was withheld; the others are for the report, where somebody wants it.
-    const limit = options.onRedact ? MAX_FOUND : 1
-    const onRedact = (secret: string, where: string) => {
-      if (found.length < limit) found.push({ secret, where })
-      else omitted += 1
-    }
-    const result = redactSecrets(value, credential, { except: options.redact?.except, onRedact })
-    if (found.length > 0) tell(options.onRedact, { tool, found, omitted })
-    return { value: result, secret: found[0]?.secret }
-  }
-
-  /** All that a tool sends while it runs, and after, passes here in the scope of its call; results do not. */
-  function scrubMessages(transport: Transport): void {
-    const send = transport.send
-    transport.send = (message, ...rest) =>
-      send.call(transport, clean(message, tools.get(rest[0]?.relatedRequestId)).value, ...rest)
-  }
-
-  function isOptional({ code }: CredentialError, tool: string | undefined): boolean {
-    if (code !== 'ERR_CREDENTIAL_MISSING') return false
-    const { optional = false } = options
-    return typeof optional === 'boolean' ? optional : tool !== undefined && optional(tool)
-  }
-
-  const connect = target.connect
-  target.connect = (transport) => {
-    scrubMessages(transport)
-    return connect.call(target, transport)
-  }
-  if (target.transport) scrubMessages(target.transport)
-  wrapRegisteredHandlers(target, methods, wrap)
-  wrapFutureHandlers(target, wrap)
-  Object.defineProperty(target, WRAPPED, { value: true })
+  const kinds = { methods: ['strings'], stripHeaders: ['strings'] } as const
+  new WrappedServer(target, createToolRunner(source, options, kinds), options)
+  Reflect.set(target, WRAPPED, true)
   return server
 }
+
+/** What is watched of a server: the requests that it receives, and all that it sends. */
+class WrappedServer {
+  readonly #target: ServerInternals
+  readonly #runTool: ToolRunner
+  readonly #options: WithCredentialsOptions
+  readonly #methods: ReadonlySet<string>
+  readonly #wrapped = new WeakSet<Handler>()
+  readonly #flights = new Map<unknown, Flight>()
+  readonly #sends = new WeakMap<Transport, Transport['send']>()
+
+  constructor(target: ServerInternals, runTool: ToolRunner, options: WithCredentialsOptions) {
+    this.#target = target
+    this.#runTool = runTool
+    this.#options = options
+    this.#methods = new Set(['tools/call', ...(options.methods ?? [])])
+    const { connect, transport, _onrequest, _onnotification, _enqueueTaskMessage } = target
+    target.connect = (next) => {
+      this.#watch(next)
+      return connect.call(target, next)
+    }
+    target._onrequest = (request, ...rest) => {
+      this.#receive(request, () => _onrequest.call(target, request, ...rest))
+    }
+    target._onnotification = (notification, ...rest) => {
+      // A cancelled request gets no response from the SDKs, so its id is free.
+      if (notification.method === 'notifications/cancelled')
+        this.#flights.delete(notification.params?.requestId)
+      return _onnotification.call(target, notification, ...rest)
+    }
+    if (_enqueueTaskMessage)
+      target._enqueueTaskMessage = (task, queued, ...rest) => {
+        const message = this.#queue(queued.message)
+        return message && _enqueueTaskMessage.call(target, task, { ...queued, message }, ...rest)
+      }
+    if (transport) this.#watch(transport)
+  }
+
+  // The calls
+
+  /** Before a request is handled, since a server may get its handlers, and other ones, at any time. */
+  #wrapHandlerOf(method: string): void {
+    if (!this.#methods.has(method)) return
+    const { _requestHandlers: handlers, fallbackRequestHandler: fallback } = this.#target
+    const handler = handlers.get(method)
+    if (handler) {
+      if (!this.#wrapped.has(handler)) handlers.set(method, this.#wrap(handler))
+    } else if (fallback && !this.#wrapped.has(fallback)) {
+      this.#target.fallbackRequestHandler = this.#wrap(fallback)
+    }
+  }
+
+  #wrap(handler: Handler): Handler {
+    const wrapped: Handler = (request, context) =>
+      this.#methods.has(request.method)
+        ? this.#call(handler, request, context)
+        : handler(request, context)
+    this.#wrapped.add(wrapped)
+    return wrapped
+  }
+
+  #call(handler: Handler, request: Request, context: CallContext): unknown {
+    const { id, call } = describeCall(request, context)
+    // Only a plain tool call takes a result that says isError; anything else takes a JSON-RPC error.
+    const takesResult = call.tool !== undefined && request.params?.task === undefined
+    return this.#runTool(
+      call,
+      ({ redact }) => {
+        const flight = this.#flights.get(id)
+        if (flight) flight.redact = redact
+        return handler(request, this.#contextOf(context, redact))
+      },
+      takesResult ? undefined : throwRpcError,
+    )
+  }
+
+  /** The context as a tool may see it; where there is nothing to hide, the very object that it was. */
+  #contextOf(context: CallContext, redact: Redact): CallContext {
+    const { stripHeaders } = this.#options
+    const own = withoutCredentialHeaders(context, stripHeaders)
+    if (own.taskStore === undefined || this.#options.redact === false) return own
+    return { ...own, taskStore: scrubTaskStore(own.taskStore, redact) }
+  }
+
+  // What is sent
+
+  /** Without the secrets of the call that it belongs to, or of all that run, and of the scope that it is sent in. */
+  #scrub(message: Message, requestId?: unknown): Message | undefined {
+    if (this.#options.redact === false) return message
+    const related = this.#flights.get(requestId)
+    let clean = message
+    for (const { redact } of related ? [related] : this.#flights.values())
+      if (redact) clean = redact(clean)
+    const { except } = this.#options.redact ?? {}
+    clean = redactSecrets(clean, undefined, { except })
+    // Nobody knows any more what would have to be taken out.
+    return typeof clean === 'object' ? clean : undefined
+  }
+
+  #watch(transport: Transport): void {
+    if (this.#sends.has(transport)) return
+    const { send } = transport
+    this.#sends.set(transport, send)
+    this.#flights.clear()
+    transport.send = async (message, ...rest) => {
+      const isResponse = message.method === undefined
+      const id = isResponse ? message.id : rest[0]?.relatedRequestId
+      const flight = this.#flights.get(id)
+      if (flight && this.#isWithheld(message, id, flight)) return undefined
+      // The runner has scrubbed what its calls return and throw.
+      const clean = isResponse ? message : this.#scrub(message, id)
+      if (clean === undefined) return refuseToSend(message, TOO_LATE)
+      try {
+        return await send.call(transport, clean, ...rest)
+      } finally {
+        if (isResponse) this.#land(id, flight)
+      }
+    }
+  }
+
+  /** Tasks of SDK v1: messages that are sent later, in answer to another request. */
+  #queue(message: Message): Message | undefined {
+    if (message.method !== undefined) return this.#scrub(message)
+    this.#flights.delete(message.id)
+    return message
+  }
+
+  // Requests with one id. The SDKs and their transports find the way of a response by the id of its request alone: of two in
+  // flight the second gets the result of the first, who waits for ever (typescript-sdk #2433). Two users who share a server
+  // get each other's data that way. So neither of the two gets a result, but both an error.
+
+  #receive(request: Request, handle: () => void): void {
+    const { id, method } = request
+    const other = this.#flights.get(id)
+    if (other) {
+      void this.#collide(id, other)
+      return
+    }
+    this.#wrapHandlerOf(method)
+    const stream = streamsOf(this.#target.transport)?.get(id)
+    const flight = {
+      stream,
+      isCollided: false,
+      isSettled: false,
+      isAnswered: false,
+      redact: undefined,
+    }
+    this.#flights.set(id, flight)
+    handle()
+    // The SDK has refused it.
+    if (!this.#target._requestHandlerAbortControllers.has(id)) this.#land(id, flight)
+  }
+
+  #land(id: unknown, flight: Flight | undefined): void {
+    if (flight && this.#flights.get(id) === flight) this.#flights.delete(id)
+  }
+
+  /**
+   * The second does not run. Its error goes where the transport sends what has that id now, which is to the second. The first
+   * gets its own on its stream, to which the transport is led back; where that keeps its streams to itself, the first waits
+   * until its client gives up. A pipe (stdio, memory, SSE) has but one way: its client gets two errors with that id.
+   */
+  async #collide(id: unknown, first: Flight): Promise<void> {
+    const { transport } = this.#target
+    first.isCollided = true
+    this.#target.onerror?.(new Error(ONE_ID))
+    await this.#refuseId(id, transport)
+    const streams = streamsOf(transport)
+    // With a stream there is a third one, whose turn comes.
+    if (first.isAnswered || streams?.has(id)) return
+    first.isAnswered = true
+    if (first.isSettled) this.#land(id, first)
+    streams?.set(id, first.stream)
+    await this.#refuseId(id, transport)
+  }
+
+  async #refuseId(id: unknown, transport: Transport | undefined): Promise<void> {
+    const send = transport && this.#sends.get(transport)
+    // -32600 of JSON-RPC 2.0: invalid request.
+    const refusal = { jsonrpc: '2.0', id, error: { code: -32600, message: ONE_ID } }
+    try {
+      await send?.call(transport, refusal)
+    } catch {
+      // Nobody is there any more.
+    }
+  }
+
+  /** Whether a message of a call is dropped, since it would reach another caller. */
+  #isWithheld(message: Message, id: unknown, flight: Flight): boolean {
+    const isResponse = message.method === undefined
+    flight.isSettled ||= isResponse
+    // The transport knows of a request some time before the server does.
+    flight.isCollided ||= streamsOf(this.#target.transport)?.get(id) !== flight.stream
+    if (!flight.isCollided) {
+      flight.isAnswered ||= isResponse
+      return false
+    }
+    if (flight.isSettled && flight.isAnswered) this.#land(id, flight)
+    if (!isResponse) refuseToSend(message, ONE_ID)
+    return true
+  }
+}
+
+const ONE_ID =
+  'Two requests with one id are in flight on one MCP server, which cannot tell their results apart, so neither gets one. \
+Whoever runs the server gives each session, or each request, a server of its own.'
+const TOO_LATE = 'The call that this message belongs to ended too long ago to tell its secrets.'
+
+/** A request that has not been answered. */
+interface Flight {
+  /** Where Streamable HTTP sends the response. */
+  readonly stream: unknown
+  /** The id has become that of another request as well. */
+  isCollided: boolean
+  /** The handler has come to its end. */
+  isSettled: boolean
+  /** The client has been sent a response, or an error in its place. */
+  isAnswered: boolean
+  /** Takes out the secrets of the call. */
+  redact: Redact | undefined
+}
+
+type Redact = <T>(value: T) => T
+
+/** A notification is dropped, but whoever sent a request would wait for its answer. */
+function refuseToSend(message: Message, reason: string): undefined {
+  if (message.method !== undefined && message.id !== undefined) throw new Error(reason)
+}
+
+function throwRpcError({ message, code }: CredentialError): never {
+  // -32603 of JSON-RPC 2.0: internal error.
+  throw Object.assign(new Error(message), { code: -32603, data: { code } })
+}
+
+function misuse(code: string, message: string): TypeError {
+  return Object.assign(new TypeError(message), { code })
+}
+
+// The SDKs
+
+/** `McpServer` or `Server`, of either SDK. */
+export type McpServerLike = HandlerRegistry | { readonly server: HandlerRegistry }
+type HandlerRegistry = { setRequestHandler(...args: never[]): void }
 
 function internalsOf(server: McpServerLike): ServerInternals {
   const target: unknown =
     typeof server === 'object' && server !== null && 'server' in server ? server.server : server
-  if (typeof target === 'object' && target !== null && 'setRequestHandler' in target)
-    return target as ServerInternals
+  const isServer = typeof target === 'object' && target !== null && '_onrequest' in target
+  if (isServer) return target as ServerInternals
   throw misuse(
     'ERR_INVALID_ARG_TYPE',
     'withCredentials takes an McpServer or a Server of the MCP SDK.',
   )
 }
 
-/** A server that was constructed with `capabilities.tools`, or has tools, has its handler already. */
-function wrapRegisteredHandlers(target: ServerInternals, methods: Set<string>, wrap: Wrap): void {
-  for (const method of methods) {
-    const handler = target._requestHandlers?.get(method)
-    if (handler) {
-      target._requestHandlers?.set(method, wrap(handler))
-      continue
-    }
-    try {
-      target.assertCanSetRequestHandler(method)
-    } catch {
-      const message = `The handler of ${method} cannot be wrapped: give the server its credentials before its tools.`
-      throw misuse('ERR_INVALID_ARG_VALUE', message)
-    }
-  }
+/** What a source is told of a call, and its id: the one place that tells SDK v1 from v2. */
+function describeCall(
+  { method, params }: Request,
+  context: CallContext,
+): { readonly id: unknown; readonly call: AdapterRequest } {
+  const { requestInfo, http, mcpReq, sessionId } = context
+  const tool = method === 'tools/call' && typeof params?.name === 'string' ? params.name : undefined
+  const { authInfo } = http ?? context
+  const { signal } = mcpReq ?? context
+  const headers = requestInfo ? requestInfo.headers : http?.req?.headers
+  const id = mcpReq ? mcpReq.id : context.requestId
+  return { id, call: { tool, method, headers, authInfo, sessionId, signal } }
 }
 
-function wrapFutureHandlers(target: ServerInternals, wrap: Wrap): void {
-  const register = target.setRequestHandler
-  target.setRequestHandler = (...args) => {
-    const handler = args.pop()
-    // (method, schemas, handler) of SDK v2 takes the params; (method, handler), and (schema, handler) of v1, the request.
-    register.call(
-      target,
-      ...args,
-      typeof handler === 'function' ? wrap(handler as Handler, args.length === 2) : handler,
-    )
-  }
-  // The fallback answers what has no handler, without any having been registered.
-  let fallback = target.fallbackRequestHandler && wrap(target.fallbackRequestHandler)
-  Object.defineProperty(target, 'fallbackRequestHandler', {
-    get: () => fallback,
-    set(handler: Handler | undefined) {
-      fallback = handler && wrap(handler)
-    },
-  })
-}
-
-/** A copy, so that a batch or a second round of the same call still finds its headers. */
-function withoutCredentialHeaders(context: CallContext): CallContext {
+/** A copy where there is one to hide, so that a batch or a second round of the same call still finds its headers. */
+function withoutCredentialHeaders(
+  context: CallContext,
+  stripHeaders: readonly string[] = [],
+): CallContext {
+  const others = stripHeaders.map((name) => name.toLowerCase())
+  const isHidden = (name: string) => isCredentialHeader(name) || others.includes(name.toLowerCase())
   const { requestInfo, http } = context
-  if (requestInfo)
-    return {
-      ...context,
-      requestInfo: { ...requestInfo, headers: stripCredentialHeaders(requestInfo.headers) },
-    }
-  if (!http?.req) return context
-  const original = http.req
-  const { Request } = globalThis as unknown as {
-    Request: new (url: string, init: object) => WebRequest
+  if (requestInfo) {
+    if (!Object.keys(requestInfo.headers).some(isHidden)) return context
+    const headers = stripCredentialHeaders(requestInfo.headers, stripHeaders)
+    return { ...context, requestInfo: { ...requestInfo, headers } }
   }
+  const original = http?.req
+  if (!original || ![...original.headers.keys()].some(isHidden)) return context
   let request: WebRequest | undefined
-  return {
-    ...context,
-    http: {
-      ...http,
-      // Made when it is first read, which is seldom. Without the body: the transport has consumed that.
-      get req() {
-        const { url, method, signal } = original
-        request ??= new Request(url, {
-          method,
-          signal,
-          headers: stripCredentialHeaders(original.headers),
-        })
-        return request
-      },
+  const own = {
+    ...http,
+    // Made when it is first read, which is seldom. Without the body: the transport has consumed that.
+    get req() {
+      const { url, method, signal } = original
+      const headers = stripCredentialHeaders(original.headers, stripHeaders)
+      request ??= new (globalThis as unknown as WebRuntime).Request(url, {
+        method,
+        signal,
+        headers,
+      })
+      return request
     },
   }
+  return { ...context, http: own }
 }
 
-/** The value without secrets, and the name of one where there were any. */
-type Cleaned<T> = { readonly value: T; readonly secret: string | undefined }
-type Redact = <T>(value: T) => Cleaned<T>
-
-type Block = { readonly data?: unknown; readonly resource?: { readonly blob?: unknown } }
-type ToolResult = { readonly structuredContent?: unknown; readonly content?: readonly Block[] }
-
-/** What no longer is what it was once it is redacted is withheld: structured content, and base64 in a content block. */
-function scrubResult(result: unknown, redact: Redact): unknown {
-  if (typeof result !== 'object' || result === null) return redact(result).value
-  const { structuredContent, content }: ToolResult = result
-  const secret = structuredContent === undefined ? undefined : redact(structuredContent).secret
-  if (secret) return { content: [withheld('structured result', secret)], isError: true }
-  if (!Array.isArray(content) || !content.some(base64Of)) return redact(result).value
-  const blocks = content.map((block: Block) => {
-    const { secret } = redact(base64Of(block))
-    return secret ? withheld('content', secret) : block
-  })
-  return redact({ ...result, content: blocks }).value
-}
-
-const base64Of = (block: Block) => block?.data ?? block?.resource?.blob
-
-const withheld = (what: string, secret: string): object => ({
-  type: 'text',
-  text: `The ${what} of the tool was withheld, because it held a secret (${secret}).`,
-})
-
-// Task results reach the client through the store, past the handler and the transport.
+// Task results and states reach the client through the store, past the handler and the transport.
 const scrubTaskStore = (store: TaskStore, redact: Redact): TaskStore => ({
   ...store,
   storeTaskResult: (id, status, result, ...rest) =>
-    store.storeTaskResult(id, status, scrubResult(result, redact), ...rest),
+    store.storeTaskResult(id, status, redact(result), ...rest),
+  updateTaskStatus: (id, status, message, ...rest) =>
+    store.updateTaskStatus(id, status, redact(message), ...rest),
 })
 
-/** Only a plain tool call takes a result that says `isError`; anything else takes a JSON-RPC error. */
-function refuse({ message, code }: CredentialError, takesToolResult: boolean): object {
-  if (takesToolResult) return { content: [{ type: 'text', text: message }], isError: true }
-  // -32603 of JSON-RPC 2.0: internal error.
-  throw Object.assign(new Error(message), { code: -32603, data: { code } })
+const streamsOf = (transport: Transport | undefined): Map<unknown, unknown> | undefined =>
+  transport?._requestToStreamMapping ?? transport?._webStandardTransport?._requestToStreamMapping
+
+// What the adapter needs of a server of either SDK.
+interface ServerInternals {
+  connect(transport: Transport): unknown
+  readonly transport?: Transport | undefined
+  onerror?: ((error: Error) => void) | undefined
+  fallbackRequestHandler?: Handler | undefined
+  readonly _requestHandlers: Map<string, Handler>
+  readonly _requestHandlerAbortControllers: Map<unknown, unknown>
+  _onrequest(request: Request, ...rest: unknown[]): void
+  _onnotification(notification: Request, ...rest: unknown[]): void
+  // Of v1.
+  _enqueueTaskMessage?(task: string, queued: QueuedMessage, ...rest: unknown[]): unknown
 }
 
-/** What a hook throws, or rejects with, would reach the client, or end the process. */
-function tell<T>(hook: ((value: T) => unknown) | undefined, value: T): void {
-  try {
-    Promise.resolve(hook?.(value)).catch(() => undefined)
-  } catch {
-    // As above.
+interface Transport {
+  send(message: Message, options?: { readonly relatedRequestId?: unknown }): unknown
+  // Of Streamable HTTP: the stream of each request that has no response yet, by its id.
+  readonly _requestToStreamMapping?: Map<unknown, unknown>
+  readonly _webStandardTransport?: Transport
+}
+
+/** Of JSON-RPC: a request has a method and an id, a notification a method, a response an id. */
+interface Message {
+  readonly method?: unknown
+  readonly id?: unknown
+}
+
+interface QueuedMessage {
+  readonly message: Message
+}
+
+interface Request extends Message {
+  readonly method: string
+  readonly params?: {
+    readonly name?: unknown
+    readonly task?: unknown
+    readonly requestId?: unknown
   }
 }
 
-function misuse(code: string, message: string): TypeError {
-  return Object.assign(new TypeError(message), { code })
+type Handler = (request: Request, context: CallContext) => unknown
+
+interface TaskStore {
+  storeTaskResult(id: string, status: string, result: unknown, ...rest: unknown[]): unknown
+  updateTaskStatus(id: string, status: string, message?: unknown, ...rest: unknown[]): unknown
+}
+
+// `extra` of SDK v1, `ctx` of SDK v2.
+interface CallContext {
+  readonly sessionId?: string
+  readonly signal?: CredentialRequest['signal']
+  readonly authInfo?: unknown
+  readonly requestId?: unknown
+  readonly taskStore?: TaskStore
+  readonly requestInfo?: { readonly headers: HeaderRecord }
+  readonly mcpReq?: { readonly id: unknown; readonly signal: CredentialRequest['signal'] }
+  readonly http?: { readonly authInfo?: unknown; readonly req?: WebRequest }
+}
+
+interface WebRequest {
+  readonly url: string
+  readonly method: string
+  readonly signal: unknown
+  readonly headers: WebHeaders
+}
+
+interface WebRuntime {
+  readonly Request: new (url: string, init: object) => WebRequest
 }

@@ -145,12 +145,25 @@ async function ask(
   try {
     const credential = await source(request)
     assertCredential(credential, 'A credential source returns')
-    if (!rejectExpired || !credential.isExpired(0)) return credential
-    return new CredentialError('ERR_CREDENTIAL_EXPIRED', EXPIRED)
+    if (rejectExpired && credential.isExpired(0))
+      return new CredentialError('ERR_CREDENTIAL_EXPIRED', EXPIRED)
+    return checkScopes(credential, request.scopes)
   } catch (error) {
     if (error instanceof CredentialError) return error
     return new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', UNAVAILABLE, { cause: error })
   }
+}
+
+/** Compares names, exactly: what a scope includes is known to its provider alone. */
+function checkScopes(
+  credential: ResolvedCredential,
+  needed: readonly string[] = [],
+): ResolvedCredential | CredentialError {
+  const { scopes } = credential
+  const lacking = scopes ? needed.filter((scope) => !scopes.includes(scope)) : []
+  if (lacking.length === 0) return credential
+  const message = `The account must be connected with more permissions (${lacking.join(', ')}).`
+  return new CredentialError('ERR_CREDENTIAL_SCOPE', message)
 }
 
 const EXPIRED =

@@ -108,6 +108,7 @@ export function runWithCredentials<R>(
     redacted: given === undefined ? [] : [given],
     outer: storage.getStore(),
   }
+  if (given !== undefined) joinScopes(scope.outer, given)
   return storage.run(scope, runInScope, scope, fn)
 }
 
@@ -229,23 +230,39 @@ export function tryGetCredentials(type?: CredentialType): ResolvedCredential | u
 }
 
 /**
- * Whose secrets must not leave the current scope: its own credential's, and those of the scopes around it. `undefined` where
- * one of them has ended too long ago to tell, so that nothing may leave.
+ * Whose secrets must not leave the current scope: its own credential's, and those of the scopes around it and inside of it.
+ * `undefined` where one of them has ended too long ago to tell, so that nothing may leave.
  */
-export function scopedCredentials(): readonly ResolvedCredential[] | undefined {
-  const credentials: ResolvedCredential[] = []
-  for (let scope = storage.getStore(); scope !== undefined; scope = scope.outer) {
-    if (scope.redacted === undefined) return undefined
-    credentials.push(...scope.redacted)
+export const scopedCredentials = (): readonly ResolvedCredential[] | undefined =>
+  captureScopedCredentials()()
+
+/** What `scopedCredentials` gives in this scope, wherever and whenever it is called. */
+export function captureScopedCredentials(): () => readonly ResolvedCredential[] | undefined {
+  const inner = storage.getStore()
+  return () => {
+    const credentials: ResolvedCredential[] = []
+    for (let scope = inner; scope !== undefined; scope = scope.outer) {
+      if (scope.redacted === undefined) return undefined
+      credentials.push(...scope.redacted)
+    }
+    return credentials
   }
-  return credentials
 }
 
 /** Has the current scope scrubbed of another credential's secrets too, such as those of a successor. */
 export function joinScope(credential: ResolvedCredential): void {
-  const scope = storage.getStore()
-  if (scope?.redacted && !scope.redacted.includes(credential))
-    scope.redacted = [...scope.redacted, credential]
+  joinScopes(storage.getStore(), credential)
+}
+
+// No call needs more, and a loop of nested scopes must not make the search for secrets ever slower.
+const MAX_REDACTED = 100
+
+/** From this scope outwards: what an inner one knew may leave through an outer one. */
+function joinScopes(innermost: Scope | undefined, credential: ResolvedCredential): void {
+  for (let scope = innermost; scope !== undefined; scope = scope.outer) {
+    if (scope.redacted === undefined || scope.redacted.includes(credential)) continue
+    scope.redacted = [...scope.redacted.slice(0, MAX_REDACTED - 1), credential]
+  }
 }
 
 /** Runs `fn`, and what it starts, in no scope at all. */

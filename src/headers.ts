@@ -263,4 +263,11 @@ function keptOptions(value: string, isOurs: IsOurs): string {
   return options.filter((option) => !isOurs(option)).join(', ')
 }
 
+/**
+ * Whether a name could be taken for one of our headers; for adapters.
+ *
+ * @param name - of a header, in any case
+ * @example
+ * const carriesCredential = [...headers.keys()].some(isCredentialHeader)
+ */
 export const isCredentialHeader = (name: string): boolean => /^x[-_.]mcp[-_.]cred[-_.]/i.test(name)

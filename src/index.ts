@@ -10,10 +10,16 @@ export type {
   ConnectRequiredOptions,
   CredentialErrorCode,
   CredentialErrorOptions,
+  OptionKind,
 } from './errors.ts'
 export { parseEnv } from './env.ts'
 export type { Environment, ParseEnvOptions, RefreshGrant } from './env.ts'
-export { formatHeaders, parseHeaders, stripCredentialHeaders } from './headers.ts'
+export {
+  formatHeaders,
+  isCredentialHeader,
+  parseHeaders,
+  stripCredentialHeaders,
+} from './headers.ts'
 export type { HeaderRecord, ParseHeadersOptions, WebHeaders } from './headers.ts'
 export { getCredentials, runWithCredentials, tryGetCredentials } from './context.ts'
 export type { ScopedResult } from './context.ts'

@@ -13,7 +13,8 @@ export interface RedactSecretsOptions {
    * Told of each place where a secret was, once for each secret: the name of the secret and a path, never a value. Names
    * in the path are cut to 64 characters, and of a long path the last 16 are given.
    */
-  readonly onRedact?: ((secret: string, where: string) => void) | undefined
+  readonly onRedact?:
+    ((found: { readonly name: string; readonly where: string }) => void) | undefined
 }
 
 /**
@@ -30,17 +31,17 @@ export interface RedactSecretsOptions {
  */
 export function redactSecrets<T>(
   value: T,
-  credential?: ResolvedCredential,
-  options?: RedactSecretsOptions,
-): T
-export function redactSecrets(
-  value: unknown,
-  credential: ResolvedCredential | undefined = scopedCredentials()?.[0],
+  credentials: ResolvedCredential | readonly ResolvedCredential[] | undefined = scopedCredentials(),
   options: RedactSecretsOptions = {},
-): unknown {
-  if (credential !== undefined) assertCredential(credential, 'redactSecrets takes')
-  const matcher = credential && matcherOf(credential, options.except ?? [])
-  return matcher ? new Redaction(matcher, options.onRedact).run(value) : value
+): T {
+  if (credentials === undefined) return REDACTED as T
+  let clean: unknown = value
+  for (const credential of Array.isArray(credentials) ? credentials : [credentials]) {
+    assertCredential(credential, 'redactSecrets takes')
+    const matcher = matcherOf(credential, options.except ?? [])
+    if (matcher) clean = new Redaction(matcher, options.onRedact).run(clean)
+  }
+  return clean as T
 }
 
 // How much of a name a report shows.
@@ -286,7 +287,7 @@ class Redaction {
   #report(names: ReadonlySet<string>, path: PropertyKey[]): void {
     if (this.#onRedact === undefined) return
     const where = this.#showPath(path)
-    for (const name of names) this.#onRedact(name, where)
+    for (const name of names) this.#onRedact({ name, where })
   }
 
   #redact(text: string, path?: PropertyKey[]): string {
