@@ -51,12 +51,28 @@ interface ServerInternals {
   assertCanSetRequestHandler(method: string): void
   fallbackRequestHandler?: Handler | undefined
   readonly _requestHandlers?: Map<string, Handler>
+  readonly _requestHandlerAbortControllers: Map<unknown, { readonly signal: Signal }>
+  _onrequest?(request: { readonly id: unknown }, ...rest: unknown[]): void
+  onerror?: ((error: Error) => void) | undefined
   connect(transport: Transport): unknown
   readonly transport?: Transport | undefined
 }
 
-type Transport = {
-  send(message: unknown, options?: { readonly relatedRequestId?: unknown }): unknown
+interface Signal {
+  addEventListener(type: 'abort', listener: () => void): void
+}
+
+interface Transport {
+  send(message: Message, options?: { readonly relatedRequestId?: unknown }): unknown
+  // Of Streamable HTTP: the stream of each request that has no response yet, by its id.
+  readonly _requestToStreamMapping?: Map<unknown, unknown>
+  readonly _webStandardTransport?: Transport
+}
+
+/** Of JSON-RPC: a request has a method and an id, a notification a method, a response an id. */
+interface Message {
+  readonly method?: unknown
+  readonly id?: unknown
 }
 
 // The request comes first; in SDK v2 its params alone, where the handler was registered with schemas of its own.
@@ -203,14 +219,19 @@ export function withCredentials<S extends McpServerLike>(
     return typeof optional === 'boolean' ? optional : tool !== undefined && optional(tool)
   }
 
+  wrapRegisteredHandlers(target, methods, wrap)
+  const watchIds = guardIds(target)
+  wrapFutureHandlers(target, wrap)
+  const watch = (transport: Transport) => {
+    scrubMessages(transport)
+    watchIds(transport)
+  }
   const connect = target.connect
   target.connect = (transport) => {
-    scrubMessages(transport)
+    watch(transport)
     return connect.call(target, transport)
   }
-  if (target.transport) scrubMessages(target.transport)
-  wrapRegisteredHandlers(target, methods, wrap)
-  wrapFutureHandlers(target, wrap)
+  if (target.transport) watch(target.transport)
   Object.defineProperty(target, WRAPPED, { value: true })
   return server
 }
@@ -262,6 +283,118 @@ function wrapFutureHandlers(target: ServerInternals, wrap: Wrap): void {
       fallback = handler && wrap(handler)
     },
   })
+}
+
+// Requests with one id. The SDKs and their transports find the way of a response by the id of its request alone: of two in
+// flight the second takes the place of the first, gets its result, and the first waits for ever (typescript-sdk #2433). Two
+// users who share a server get each other's data that way. So neither of the two gets a result, but both an error:
+// - The second does not run. Its error goes where the transport sends what has that id now, which is to the second.
+// - The first has its error on its own stream, to which the transport is led back. Where that keeps its streams to itself
+//   (@hono/mcp) the first waits until its client gives up. A pipe (stdio, memory, SSE) has but one way: its client gets
+//   two errors with that id. What the first still sends is dropped, until it has settled or is cancelled: so long any other
+//   with that id is refused, too.
+// A cancelled request gets no response from the SDKs, so its id is free at once.
+
+interface Flight {
+  /** Where Streamable HTTP sends the response. */
+  readonly stream: unknown
+  /** The id has become that of another request as well. */
+  isCollided: boolean
+  /** The handler has come to its end. */
+  isSettled: boolean
+  /** The client has been sent a response, or an error in its place. */
+  isAnswered: boolean
+}
+
+const ONE_ID =
+  'Two requests with one id are in flight on one MCP server, which cannot tell their results apart, so neither gets one. \
+Whoever runs the server gives each session, or each request, a server of its own.'
+
+const streamsOf = (transport: Transport | undefined): Map<unknown, unknown> | undefined =>
+  transport?._requestToStreamMapping ?? transport?._webStandardTransport?._requestToStreamMapping
+
+/** Watches what a server receives; the function that it returns, what it sends. */
+function guardIds(target: ServerInternals): (transport: Transport) => void {
+  const flights = new Map<unknown, Flight>()
+  const sends = new WeakMap<Transport, Transport['send']>()
+  const receive = target._onrequest
+  if (receive === undefined)
+    throw misuse('ERR_INVALID_ARG_VALUE', 'The requests of this server cannot be watched.')
+
+  target._onrequest = (request, ...rest) => {
+    const { id } = request
+    const other = flights.get(id)
+    if (other) {
+      void collide(id, other)
+      return
+    }
+    const stream = streamsOf(target.transport)?.get(id)
+    receive.call(target, request, ...rest)
+    const signal = target._requestHandlerAbortControllers.get(id)?.signal
+    // The SDK has refused it.
+    if (!signal) return
+    const flight = { stream, isCollided: false, isSettled: false, isAnswered: false }
+    flights.set(id, flight)
+    // It is cancelled, or the connection is closed.
+    signal.addEventListener('abort', () => end(id, flight))
+  }
+
+  function end(id: unknown, flight: Flight): void {
+    if (flights.get(id) === flight) flights.delete(id)
+  }
+
+  async function collide(id: unknown, first: Flight): Promise<void> {
+    const { transport } = target
+    first.isCollided = true
+    tell((error) => target.onerror?.(error), new Error(ONE_ID))
+    await refuseId(id, transport)
+    const streams = streamsOf(transport)
+    // With a stream there is a third one, whose turn comes.
+    if (first.isAnswered || streams?.has(id)) return
+    first.isAnswered = true
+    if (first.isSettled) end(id, first)
+    streams?.set(id, first.stream)
+    await refuseId(id, transport)
+  }
+
+  async function refuseId(id: unknown, transport: Transport | undefined): Promise<void> {
+    const send = transport && sends.get(transport)
+    // -32600 of JSON-RPC 2.0: invalid request.
+    const refusal = { jsonrpc: '2.0', id, error: { code: -32600, message: ONE_ID } }
+    try {
+      await send?.call(transport, refusal)
+    } catch {
+      // Nobody is there any more.
+    }
+  }
+
+  return (transport) => {
+    const send = transport.send
+    sends.set(transport, send)
+    transport.send = async (message, ...rest) => {
+      const isResponse = message.method === undefined
+      const id = isResponse ? message.id : rest[0]?.relatedRequestId
+      const flight = flights.get(id)
+      if (!flight) return send.call(transport, message, ...rest)
+      flight.isSettled ||= isResponse
+      // The transport knows of a request some time before the server does.
+      if (streamsOf(transport)?.get(id) !== flight.stream) flight.isCollided = true
+      if (flight.isCollided) return withhold(message, id, flight)
+      if (!isResponse) return send.call(transport, message, ...rest)
+      flight.isAnswered = true
+      try {
+        return await send.call(transport, message, ...rest)
+      } finally {
+        end(id, flight)
+      }
+    }
+  }
+
+  function withhold(message: Message, id: unknown, flight: Flight): void {
+    if (flight.isSettled && flight.isAnswered) end(id, flight)
+    // A request of the server's own would wait for its answer.
+    if (message.method !== undefined && message.id !== undefined) throw new Error(ONE_ID)
+  }
 }
 
 /** A copy, so that a batch or a second round of the same call still finds its headers. */
