@@ -42,8 +42,9 @@ export function redactSecrets(
   return matcher ? new Redaction(matcher, options.onRedact).run(value) : value
 }
 
-// How much of a name a report shows.
+// How much of a name a report shows, and how many names.
 const MAX_SHOWN = 64
+const MAX_PATH = 16
 
 // The walk. It keeps a stack of its own: a structure 100,000 levels deep must not overflow that of the engine.
 
@@ -171,7 +172,7 @@ class Redaction {
     let reached = this.#reached.get(object)
     for (
       let holder = reached?.holders[0];
-      reached && holder && path.length < 16;
+      reached && holder && path.length < MAX_PATH;
       holder = reached?.holders[0]
     ) {
       path.unshift(reached.name)
@@ -284,7 +285,7 @@ class Redaction {
 
   #report(names: ReadonlySet<string>, path: PropertyKey[]): void {
     if (this.#onRedact === undefined) return
-    const where = this.#showPath(path)
+    const where = this.#showPath(path.slice(-MAX_PATH))
     for (const name of names) this.#onRedact(name, where)
   }
 
