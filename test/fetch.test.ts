@@ -102,6 +102,22 @@ describe('a Fetch API handler', () => {
     })
   }
 
+  test('whose onError throws or rejects is answered all the same, and nothing is left unhandled', async () => {
+    const failing = () => {
+      throw new Error('vault: FAKE-secret')
+    }
+    const hooks = [failing, () => Promise.reject(new Error('FAKE')), async () => failing()]
+    for (const onError of hooks) {
+      for (const bad of [failing, fromEnv('FETCH_', { env: {} })]) {
+        const handler = withCredentials(never, bad, { onError })
+        const response = await handler(new Request('http://server.example/'))
+        assert.equal(response.status, 500)
+        assert.equal(findLeak([await response.text()], 'FAKE'), undefined)
+      }
+    }
+    await sleep(5)
+  })
+
   test('may run without one where it is optional', async () => {
     const handler = withCredentials(
       () => new Response(`${codeOf(getCredentials)}, ${codeOf(tryGetCredentials)}`),

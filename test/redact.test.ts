@@ -20,6 +20,11 @@ const json = (text: string) => JSON.stringify(text).slice(1, -1)
 const base64 = (text: string) => btoa(String.fromCharCode(...new TextEncoder().encode(text)))
 const bytesOf = (text: string) => [...new TextEncoder().encode(text)]
 const hexOf = (text: string) => bytesOf(text).map((byte) => byte.toString(16).padStart(2, '0'))
+const inColumns = (bytes: number[]) =>
+  `[\n ${bytes
+    .map((byte, index) => `${`${byte}`.padStart(3)},${index % 12 === 11 ? '\n ' : ''}`)
+    .join(' ')
+    .slice(0, -1)}\n]`
 const ascii = (text: string) =>
   text.replace(
     /[\x7f-\uffff]/g,
@@ -95,6 +100,30 @@ describe('a secret is found', () => {
     ['in a dump of bytes', (secret) => `<Buffer ${hexOf(secret).join(' ')}>`],
     ['in a list of bytes', (secret) => JSON.stringify(bytesOf(secret))],
     ['in a list of bytes with spaces', (secret) => `[${bytesOf(secret).join(', ')}]`],
+    ['in a list of bytes, indented', (secret) => JSON.stringify(bytesOf(secret), null, 2)],
+    [
+      'in a list of bytes, indented by tabs',
+      (secret) => JSON.stringify(bytesOf(secret), null, '\t'),
+    ],
+    [
+      'in an indented list of bytes, as JSON in a string',
+      (secret) =>
+        [2, '\t'].map((by) => JSON.stringify(JSON.stringify(bytesOf(secret), null, by))).join(),
+    ],
+    ['in bytes by their index', (secret) => JSON.stringify({ ...bytesOf(secret) })],
+    [
+      'in bytes by their index, indented',
+      (secret) => JSON.stringify({ ...bytesOf(secret) }, null, 2),
+    ],
+    ['in columns of bytes, as inspect prints them', (secret) => inColumns(bytesOf(secret))],
+    [
+      'in the password of a URL, as fetch quotes it',
+      (secret) => {
+        const url = new URL('http://upstream.example/')
+        url.password = secret
+        return url.href.slice(0, url.href.lastIndexOf('@'))
+      },
+    ],
     ['as UTF-8 that was read as Latin-1', (secret) => String.fromCharCode(...bytesOf(secret))],
   ]
   for (const [name, render] of renderings) {
@@ -103,7 +132,7 @@ describe('a secret is found', () => {
         const rendered = render(secret)
         const text = `before ${rendered} after ${rendered}`
         const clean = redactSecrets(text, credential)
-        assert.match(clean, /^before .*\[redacted\].* after .*\[redacted\]/)
+        assert.match(clean, /^before [^]*\[redacted\][^]* after [^]*\[redacted\]/)
         assert.equal(findLeak([clean], secret), undefined)
         assert.equal(findLeak([clean], rendered.slice(-30, -2)), undefined)
       }
@@ -242,6 +271,26 @@ describe('objects come out as usable as they went in', () => {
     )
     assert.deepEqual(Object.values(clean), [1, 2, 3, 4])
     assert.deepEqual(Object.keys(clean).sort(), ['[redacted]', '[redacted] 2', '[redacted] 3', 'a'])
+  })
+
+  test('a thousand property names that all become the same, with few looks for a number that is free', () => {
+    const pin = new StaticCredential({ pin: 'aaaaaaaa' })
+    const names = Array.from({ length: 1000 }, (_, index) => ['a'.repeat(8 + index), index])
+    const { has } = Set.prototype
+    let looks = 0
+    Set.prototype.has = function (value: unknown) {
+      looks += 1
+      return has.call(this, value)
+    }
+    let clean: Record<string, unknown>
+    try {
+      clean = redactSecrets(Object.fromEntries(names), pin)
+    } finally {
+      Set.prototype.has = has
+    }
+    assert.equal(Object.keys(clean).length, 1000)
+    assert(Object.keys(clean).every((name) => /^\[redacted\]( \d+)?$/.test(name)))
+    assert(looks < 10_000, `${looks}`)
   })
 
   test('arrays, maps, sets, symbol keys and prototypes', () => {
@@ -398,6 +447,22 @@ describe('onRedact', () => {
       'field "special" at content.0.text',
     ])
     assert.equal(findLeak(told, plain), undefined)
+  })
+
+  test('is told once for each place and secret, with names cut and the end of a long path', () => {
+    const told: string[] = []
+    const onRedact = (secret: string, where: string) => told.push(`${secret} at ${where}`)
+    const often = `${plain} ${special} `.repeat(1000)
+    redactSecrets({ ['n'.repeat(1_000_000)]: often }, credential, { onRedact })
+    const cut = `${'n'.repeat(64)}…`
+    assert.deepEqual(told, [`field "plain" at ${cut}`, `field "special" at ${cut}`])
+
+    told.length = 0
+    let nested: unknown = plain
+    for (let level = 20; level > 0; level--) nested = { [`level${level}`]: nested }
+    redactSecrets(nested, credential, { onRedact })
+    const last = Array.from({ length: 16 }, (_, index) => `level${index + 5}`)
+    assert.deepEqual(told, [`field "plain" at ${last.join('.')}`])
   })
 })
 

@@ -620,6 +620,32 @@ describe('fromEnv', () => {
     assert.equal(sent.length, 1)
   })
 
+  test('refuses a token that has expired where the set is incomplete, and names the variables', async () => {
+    const { fetch, sent } = endpoint(() => ({ access_token: 'FAKE-new' }))
+    const { SVC_TOKEN_URI: misspelt, ...rest } = env
+    const given: Record<string, string | undefined> = {
+      ...rest,
+      SVC_TOKEN_URL: misspelt,
+      SVC_ACCESS_TOKEN: 'FAKE-expired-0123456789',
+      SVC_EXPIRES_AT: '2020-01-01',
+    }
+    const refresh = createRefresher({ fetch })
+    const source = fromEnv('SVC_', { type: 'oauth', env: given, refresh })
+    await assertFails(
+      Promise.resolve(source(request)),
+      /: it has expired, and SVC_TOKEN_URI must be set\.$/,
+    )
+    delete given['SVC_REFRESH_TOKEN']
+    await assertFails(
+      Promise.resolve(source(request)),
+      /: it has expired, and SVC_REFRESH_TOKEN, SVC_TOKEN_URI must be set\.$/,
+    )
+    // Still valid, it is used, also within the leeway.
+    given['SVC_EXPIRES_AT'] = inSeconds(30).toISOString()
+    assert.equal((await source(request)).accessToken, 'FAKE-expired-0123456789')
+    assert.equal(sent.length, 0)
+  })
+
   test('starts afresh with another refresh token', async () => {
     const { fetch, sent } = endpoint(({ refresh_token: given }) => ({
       access_token: `FAKE-of-${given}`,

@@ -92,6 +92,24 @@ describe('signed headers', () => {
     }
   })
 
+  test('by the keys as they were given, whatever becomes of the bytes and of the list', async () => {
+    const bytes = new TextEncoder().encode(key)
+    const keys: (string | Uint8Array)[] = [bytes]
+    const verify = { keys }
+    const [kept, other] = [sourceOf(verify), sourceOf(verify)]
+    bytes.fill(0)
+    keys[0] = otherKey
+    const ours = await signHeaders(headers, key)
+    const forged = await signHeaders(headers, new Uint8Array(bytes.length))
+    const replaced = await signHeaders(headers, otherKey)
+    for (const given of [forged, replaced, ours, forged, replaced]) {
+      const found = await ask(kept, given)
+      if (given === ours) assert(found instanceof OAuthCredential, String(found))
+      else assert.equal((found as CredentialError).code, 'ERR_CREDENTIAL_UNTRUSTED')
+    }
+    assert((await ask(other, ours)) instanceof OAuthCredential)
+  })
+
   test('within the tolerance, which is 60 seconds unless told otherwise', async () => {
     for (const seconds of [-55, 55])
       await assertTrusted(

@@ -46,7 +46,7 @@ const [WORD, DUMP] = [1, 2]
 const CLASSES = Uint8Array.from({ length: 128 }, (_, code) => {
   const character = String.fromCharCode(code)
   return (
-    (/[\w.~+/=%\\-]/.test(character) ? WORD : 0) | (/[\da-f,\s"':\\n]/i.test(character) ? DUMP : 0)
+    (/[\w.~+/=%\\-]/.test(character) ? WORD : 0) | (/[\da-f,\s"':\\nt]/i.test(character) ? DUMP : 0)
   )
 })
 
@@ -69,8 +69,8 @@ function hasRun(text: string, length: number, kind: number): boolean {
 
 // Eight numbers or more, as lists of bytes are printed: over several lines, indented, in columns, by index, or as JSON in a
 // string. Without what stands between the numbers they are a form like the others.
-const NUMBERS = /(?:\d{1,3},(?:\s|\\n|\\*"\d+\\*":|'\d+':)*){7,}\d{1,3}/g
-const BETWEEN = /\s|\\n|\\*"\d+\\*":|'\d+':/g
+const NUMBERS = /(?:\d{1,3},(?:\s|\\[nt]|\\*"\d+\\*":|'\d+':)*){7,}\d{1,3}/g
+const BETWEEN = /\s|\\[nt]|\\*"\d+\\*":|'\d+':/g
 
 interface Index {
   readonly shortest: number

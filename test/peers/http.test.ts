@@ -237,7 +237,7 @@ for (const front of FRONTS) {
       })
     }
 
-    test('without onError, and with one that throws, the answer is the same', async () => {
+    test('without onError, and with one that throws or rejects, the answer is the same', async () => {
       for (const options of [
         undefined,
         {
@@ -245,6 +245,7 @@ for (const front of FRONTS) {
             throw new Error('FAKE')
           },
         },
+        { onError: () => Promise.reject(new Error('FAKE')) },
       ]) {
         await serving(
           front.listener(

@@ -68,6 +68,9 @@ function findLeak(received: string): string | undefined {
     for (const form of forms) {
       if (received.includes(form)) return form
     }
+    // However a list of bytes is broken into lines and indented, or its items numbered.
+    const squeezed = received.replace(/\\+[nt]|\\*"\d+\\*":|\s/g, '')
+    if (squeezed.includes([...bytes].join(','))) return 'a list of bytes'
     // And no eight characters in a row.
     for (const text of [secret, json(secret)]) {
       for (let start = 0; start + 8 <= text.length; start++)
@@ -134,6 +137,21 @@ const leaks: Record<string, Leak> = {
   ),
   'a query string': () =>
     text(`KEEP ${new URLSearchParams({ secret: secret(), password: password() })}`),
+  'the error of fetch, which quotes a password in the URL': async () => {
+    const url = new URL('http://upstream.example/KEEP')
+    url.username = password()
+    url.password = secret()
+    await fetch(url)
+  },
+  'bytes in indented JSON': () =>
+    text(`KEEP ${JSON.stringify(Buffer.from(secret()), null, 2)}
+      ${JSON.stringify(new Uint8Array(Buffer.from(secret())), null, '\t')}`),
+  'bytes as inspect shows them': () => {
+    const bytes = new Uint8Array(Buffer.from(secret()))
+    return text(
+      `KEEP ${inspect(bytes)} ${inspect([...bytes])} ${inspect(bytes, { compact: false })}`,
+    )
+  },
   'a dump of a Buffer': () => text(`KEEP ${inspect(Buffer.from(secret()))}`),
   'a Buffer in JSON': () => text(`KEEP ${JSON.stringify(Buffer.from(secret()))}`),
   'JSON in JSON in JSON': () =>
@@ -466,6 +484,23 @@ describe('options.redact', () => {
       await textOf({ redact: { except: ['baseUrl'] } }),
       'https://api.example/KEEP [redacted]',
     )
+  })
+
+  test('a report names 100 places, and how many more there were', async () => {
+    const reports: RedactionReport[] = []
+    const onRedact = (report: RedactionReport) => void reports.push(report)
+    const server = withCredentials(new McpServerV2(INFO), source, { onRedact })
+    server.registerTool('often', {}, () => ({
+      content: Array.from({ length: 130 }, () => ({ type: 'text' as const, text: secret() })),
+    }))
+    const peer = await inMemory(server)
+    await peer.call('often')
+    await peer.close()
+    const [report] = reports
+    assert.equal(reports.length, 1)
+    assert.equal(report?.found.length, 100)
+    assert.deepEqual(report?.found[99], { secret: 'field "token"', where: 'content.99.text' })
+    assert.equal(report?.omitted, 30)
   })
 
   test('a server that was connected before it was given its credentials', async () => {

@@ -93,6 +93,29 @@ describe('a source that fails with anything else than a CredentialError', () => 
     }
   }
 
+  for (const kind of KINDS) {
+    test(`${kind}: hooks that reject change nothing, and end nothing`, async () => {
+      const told: string[] = []
+      const rejecting = (name: string) => async () => {
+        told.push(name)
+        throw new Error(TOKEN)
+      }
+      const options = { onError: rejecting('onError'), onRedact: rejecting('onRedact') }
+      const failing: CredentialSource = () => Promise.reject(new Error(TOKEN))
+      await using(inMemory(make(kind, failing, options)), async ({ call }) => {
+        assert.match(String(textOf(await call('whoami'))), /^The server could not load/)
+      })
+      const named: CredentialSource = () => new OAuthCredential({ accessToken: 'leave0123456789' })
+      await using(inMemory(make(kind, named, options)), async ({ call }) => {
+        const result = await call('echo', { name: 'leave0123456789' })
+        assert.equal(textOf(result), '[redacted]')
+      })
+      // An unhandled rejection fails the test.
+      await sleep(5)
+      assert.deepEqual(told, ['onError', 'onRedact'])
+    })
+  }
+
   test('without onError the client still gets the general message', async () => {
     await using(
       inMemory(

@@ -74,6 +74,8 @@ export const tools: Record<string, Tool> = {
       }),
     )
   },
+  /** Sends back what it was given. */
+  echo: ({ name }) => text(String(name)),
   /** Leaves work behind, then returns or throws. */
   leave({ name, milliseconds, throws }) {
     afterwards.set(
