@@ -75,10 +75,10 @@ class WrappedServer {
       this.#receive(request, () => _onrequest.call(target, request, ...rest))
     }
     target._onnotification = (notification, ...rest) => {
-      // A cancelled request gets no response from the SDKs, so its id is free.
+      _onnotification.call(target, notification, ...rest)
+      // Its handler runs before this does.
       if (notification.method === 'notifications/cancelled')
-        this.#flights.delete(notification.params?.requestId)
-      return _onnotification.call(target, notification, ...rest)
+        void Promise.resolve().then(() => this.#landIfCancelled(notification.params?.requestId))
     }
     if (_enqueueTaskMessage)
       target._enqueueTaskMessage = (task, queued, ...rest) => {
@@ -183,6 +183,7 @@ class WrappedServer {
 
   #receive(request: Request, handle: () => void): void {
     const { id, method } = request
+    this.#landIfCancelled(id)
     const other = this.#flights.get(id)
     if (other) {
       void this.#collide(id, other)
@@ -203,6 +204,12 @@ class WrappedServer {
     if (!this.#target._requestHandlerAbortControllers.has(id)) this.#land(id, flight)
   }
 
+  /** A cancelled request gets no response from the SDKs, so its id is free. */
+  #landIfCancelled(id: unknown): void {
+    const isCancelled = this.#target._requestHandlerAbortControllers.get(id)?.signal.aborted
+    if (isCancelled) this.#flights.delete(id)
+  }
+
   #land(id: unknown, flight: Flight | undefined): void {
     if (flight && this.#flights.get(id) === flight) this.#flights.delete(id)
   }
@@ -215,7 +222,7 @@ class WrappedServer {
   async #collide(id: unknown, first: Flight): Promise<void> {
     const { transport } = this.#target
     first.isCollided = true
-    this.#target.onerror?.(new Error(ONE_ID))
+    this.#report(new Error(ONE_ID))
     await this.#refuseId(id, transport)
     const streams = streamsOf(transport)
     // With a stream there is a third one, whose turn comes.
@@ -224,6 +231,14 @@ class WrappedServer {
     if (first.isSettled) this.#land(id, first)
     streams?.set(id, first.stream)
     await this.#refuseId(id, transport)
+  }
+
+  #report(error: Error): void {
+    try {
+      this.#target.onerror?.(error)
+    } catch {
+      // As the SDKs do: an observer ends nothing.
+    }
   }
 
   async #refuseId(id: unknown, transport: Transport | undefined): Promise<void> {
@@ -294,16 +309,27 @@ function misuse(code: string, message: string): TypeError {
 export type McpServerLike = HandlerRegistry | { readonly server: HandlerRegistry }
 type HandlerRegistry = { setRequestHandler(...args: never[]): void }
 
+const NEEDED = [
+  '_onrequest',
+  '_onnotification',
+  '_requestHandlers',
+  '_requestHandlerAbortControllers',
+] as const
+
 function internalsOf(server: McpServerLike): ServerInternals {
-  const target: unknown =
-    typeof server === 'object' && server !== null && 'server' in server ? server.server : server
-  const isServer = typeof target === 'object' && target !== null && '_onrequest' in target
-  if (isServer) return target as ServerInternals
-  throw misuse(
-    'ERR_INVALID_ARG_TYPE',
-    'withCredentials takes an McpServer or a Server of the MCP SDK.',
-  )
+  const isMcpServer = typeof server === 'object' && server !== null && 'server' in server
+  const target: unknown = isMcpServer ? server.server : server
+  if (typeof target !== 'object' || target === null || !('setRequestHandler' in target))
+    throw misuse(
+      'ERR_INVALID_ARG_TYPE',
+      'withCredentials takes an McpServer or a Server of the MCP SDK.',
+    )
+  if (isKnown(target)) return target
+  throw misuse('ERR_INVALID_ARG_VALUE', 'This version of the MCP SDK is not known to the adapter.')
 }
+
+const isKnown = (target: object): target is ServerInternals =>
+  NEEDED.every((name) => Reflect.get(target, name) !== undefined)
 
 /** What a source is told of a call, and its id: the one place that tells SDK v1 from v2. */
 function describeCall(
@@ -371,7 +397,10 @@ interface ServerInternals {
   onerror?: ((error: Error) => void) | undefined
   fallbackRequestHandler?: Handler | undefined
   readonly _requestHandlers: Map<string, Handler>
-  readonly _requestHandlerAbortControllers: Map<unknown, unknown>
+  readonly _requestHandlerAbortControllers: Map<
+    unknown,
+    { readonly signal: { readonly aborted: boolean } }
+  >
   _onrequest(request: Request, ...rest: unknown[]): void
   _onnotification(notification: Request, ...rest: unknown[]): void
   // Of v1.

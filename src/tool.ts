@@ -1,11 +1,5 @@
 import { createAdapter, describeError } from './adapter.ts'
-import type {
-  AdapterOptions,
-  AdapterRequest,
-  CallError,
-  CallResult,
-  RedactedSecret,
-} from './adapter.ts'
+import type { AdapterOptions, AdapterRequest, CallError, RedactedSecret } from './adapter.ts'
 import { captureScopedCredentials, runWithCredentials } from './context.ts'
 import type { ResolvedCredential } from './credential.ts'
 import { assertOptions, CredentialError } from './errors.ts'
@@ -51,9 +45,9 @@ export interface RefusedResult {
  */
 export type ToolRunner = <R, F = never>(
   request: AdapterRequest,
-  run: (call: ToolCall) => R | Promise<R>,
+  run: (call: ToolCall) => Promise<R> | R,
   refuse?: (error: CredentialError) => F | Promise<F>,
-) => Promise<Awaited<R> | F | RefusedResult>
+) => Promise<R | F | RefusedResult>
 
 const KINDS = { scopes: ['function'], redact: ['boolean', 'object'] } as const
 
@@ -98,13 +92,13 @@ export function createToolRunner(
         return run({ credential, redact: scrubber.redact })
       })
       const clean = scrubber.scrubResult(result)
-      call.end({ ...outcomeOf(clean), redacted: scrubber.found })
+      const error = scrubber.describeFailure(clean)
+      call.end({ outcome: error ? 'failed' : 'ok', error, redacted: scrubber.found })
       return clean
     } catch (thrown) {
-      const error = scrubber.redact(thrown)
-      const described = describeThrown(error)
-      call.end({ outcome: 'failed', error: described, cause: thrown, redacted: scrubber.found })
-      throw error
+      const error = scrubber.describeThrown(thrown)
+      call.end({ outcome: 'failed', error, cause: thrown, redacted: scrubber.found })
+      throw scrubber.redact(thrown)
     }
   }
 }
@@ -163,6 +157,28 @@ class Scrubber {
     return { ...result, messages: checked }
   }
 
+  /** What a tool result with isError says, for the operator. */
+  describeFailure(result: unknown): CallError | undefined {
+    const { isError, content } = partsOf(result)
+    if (isError !== true) return undefined
+    const block = content?.find(({ text }) => typeof text === 'string')
+    return this.#toCallError('ToolError', block?.text)
+  }
+
+  describeThrown(error: unknown): CallError {
+    if (error instanceof CredentialError) return describeError(error)
+    if (error instanceof Error) return this.#toCallError(error.name, error.message)
+    return this.#toCallError('Error', error)
+  }
+
+  /** Events hold no secret, whatever the server has chosen for its results. */
+  #toCallError(name: string, message: unknown): CallError {
+    const credentials = this.#credentials()
+    const show = (text: string) =>
+      credentials === undefined ? REDACTED : redactSecrets(text, credentials).slice(0, MAX_MESSAGE)
+    return { name: show(name), code: undefined, message: show(String(message)) }
+  }
+
   #search<T>(value: T): { readonly clean: T; readonly name: string | undefined } {
     if (this.#option === false || value === undefined) return { clean: value, name: undefined }
     let name: string | undefined
@@ -207,27 +223,6 @@ const toToolResult = ({ message }: CredentialError): RefusedResult => toErrorRes
 const toErrorResult = (text: string): RefusedResult => ({
   content: [{ type: 'text', text }],
   isError: true,
-})
-
-function outcomeOf(result: unknown): Pick<CallResult, 'outcome' | 'error'> {
-  const { isError, content } = partsOf(result)
-  if (isError !== true) return { outcome: 'ok' }
-  const block = content?.find(({ text }) => typeof text === 'string')
-  return { outcome: 'failed', error: toCallError('ToolError', block?.text) }
-}
-
-/** Of an error that has been scrubbed. */
-function describeThrown(error: unknown): CallError {
-  if (error instanceof CredentialError) return describeError(error)
-  return error instanceof Error
-    ? toCallError(error.name, error.message)
-    : toCallError('Error', error)
-}
-
-const toCallError = (name: string, message: unknown): CallError => ({
-  name: name.slice(0, MAX_MESSAGE),
-  code: undefined,
-  message: String(message).slice(0, MAX_MESSAGE),
 })
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null

@@ -21,7 +21,8 @@ import {
 } from '@modelcontextprotocol/server'
 import { getCredentials, StaticCredential } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/mcp'
-import type { McpOptions, RedactionReport } from 'mcp-credentials/mcp'
+import type { CallEvent } from 'mcp-credentials'
+import type { WithCredentialsOptions } from 'mcp-credentials/mcp'
 import { z } from 'zod'
 import {
   clientV1,
@@ -259,7 +260,7 @@ const aroundV2 = (server: ServerV2, { mcpReq }: Ctx): Surroundings => ({
   elicit: (message) => mcpReq.elicitInput({ message, requestedSchema }),
 })
 
-const makers: Record<string, (options: McpOptions) => AnyV1 | AnyV2> = {
+const makers: Record<string, (options: WithCredentialsOptions) => AnyV1 | AnyV2> = {
   'v1 McpServer': (options) => {
     const server = withCredentials(
       new McpServerV1(INFO, { capabilities: CAPABILITIES }),
@@ -370,38 +371,31 @@ for (const [kind, make] of Object.entries(makers)) {
       if (tool === (kind.endsWith('McpServer') ? 'an exception with data' : 'a thrown string'))
         continue
       test(tool, async () => {
-        const reports: RedactionReport[] = []
-        const received = await receivedOf(
-          make({
-            onRedact: (report) => {
-              reports.push(report)
-              throw new Error(TOKEN)
-            },
-          }),
-          tool,
-        )
+        const events: CallEvent[] = []
+        const onCall = (event: CallEvent) => {
+          events.push(event)
+          throw new Error(TOKEN)
+        }
+        const received = await receivedOf(make({ onCall }), tool)
         assert.equal(findLeak(received), undefined)
         if (/structured/.test(tool)) assert.match(received, /"isError":true/)
         if (/structured|an image/.test(tool))
           assert.match(received, /withheld, because it held a secret \(field \\"token\\"\)/)
         else assert.match(received, /KEEP/)
-        assert(reports.length > 0)
-        assert.equal(findLeak(JSON.stringify(reports)), undefined)
-        for (const { found } of reports)
-          assert.match(String(found[0]?.secret), /^field "(token|password)"$/)
-        // A message that names no request may be any tool's.
-        if (!/of the server|after the call|sampling|elicitation/.test(tool))
-          assert.equal(reports[0]?.tool, tool)
+        assert.equal(events.length, 1)
+        assert.equal(events[0]?.tool, tool)
+        assert.equal(findLeak(JSON.stringify(events)), undefined)
+        // What is sent after the call is not in the event, which was told at its end.
+        if (!/after the call/.test(tool))
+          assert.match(String(events[0]?.redacted[0]?.name), /^field "(token|password)"$/)
       })
 
       test(`${tool}: with redact: false the search finds it`, async () => {
-        const reports: RedactionReport[] = []
-        const received = await receivedOf(
-          make({ redact: false, onRedact: (report) => reports.push(report) }),
-          tool,
-        )
+        const events: CallEvent[] = []
+        const onCall = (event: CallEvent) => void events.push(event)
+        const received = await receivedOf(make({ redact: false, onCall }), tool)
         assert(findLeak(received), received)
-        assert.deepEqual(reports, [])
+        assert.deepEqual(events[0]?.redacted, [])
       })
     }
   })
@@ -421,7 +415,7 @@ describe('over HTTP, every byte that the client received', () => {
     })
     return new Response(response.body?.pipeThrough(tap) ?? null, response)
   }
-  const connections: Record<string, (options: McpOptions) => [Handle, AnyClient]> = {
+  const connections: Record<string, (options: WithCredentialsOptions) => [Handle, AnyClient]> = {
     v1: (options) => [statelessV1(() => makers['v1 McpServer']!(options) as AnyV1), clientV1()],
     'v2 of 2025': (options) => [
       handlerV2(() => makers['v2 McpServer']!(options) as AnyV2),
@@ -464,7 +458,7 @@ describe('over HTTP, every byte that the client received', () => {
 
 describe('options.redact', () => {
   test('except leaves fields that are no secrets', async () => {
-    const tell = (options: McpOptions) => {
+    const tell = (options: WithCredentialsOptions) => {
       const server = withCredentials(new McpServerV2(INFO), source, options)
       server.registerTool('tell', {}, () => ({
         content: [
@@ -473,7 +467,7 @@ describe('options.redact', () => {
       }))
       return server
     }
-    const textOf = async (options: McpOptions) => {
+    const textOf = async (options: WithCredentialsOptions) => {
       const peer = await inMemory(tell(options))
       const result = await peer.call('tell')
       await peer.close()
@@ -486,21 +480,20 @@ describe('options.redact', () => {
     )
   })
 
-  test('a report names 100 places, and how many more there were', async () => {
-    const reports: RedactionReport[] = []
-    const onRedact = (report: RedactionReport) => void reports.push(report)
-    const server = withCredentials(new McpServerV2(INFO), source, { onRedact })
+  test('an event names 100 places', async () => {
+    const events: CallEvent[] = []
+    const onCall = (event: CallEvent) => void events.push(event)
+    const server = withCredentials(new McpServerV2(INFO), source, { onCall })
     server.registerTool('often', {}, () => ({
       content: Array.from({ length: 130 }, () => ({ type: 'text' as const, text: secret() })),
     }))
     const peer = await inMemory(server)
     await peer.call('often')
     await peer.close()
-    const [report] = reports
-    assert.equal(reports.length, 1)
-    assert.equal(report?.found.length, 100)
-    assert.deepEqual(report?.found[99], { secret: 'field "token"', where: 'content.99.text' })
-    assert.equal(report?.omitted, 30)
+    const [event] = events
+    assert.equal(events.length, 1)
+    assert.equal(event?.redacted.length, 100)
+    assert.deepEqual(event?.redacted[99], { name: 'field "token"', where: 'content.99.text' })
   })
 
   test('a server that was connected before it was given its credentials', async () => {

@@ -14,7 +14,7 @@ import {
 } from 'mcp-credentials'
 import type { CredentialSource } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/mcp'
-import type { McpOptions } from 'mcp-credentials/mcp'
+import type { WithCredentialsOptions } from 'mcp-credentials/mcp'
 import { z } from 'zod'
 import { fingerprint } from './servers.js'
 import { clientV1, clientV2, connectOverHttp, listen, peerOf, using } from './wirings.js'
@@ -347,7 +347,7 @@ const expectRefusal = (row: Row, make: () => ServerV1 | ServerV2, message: RegEx
 function withTool(
   row: Row,
   source: CredentialSource,
-  options?: McpOptions,
+  options?: WithCredentialsOptions,
   handler: () => unknown = answer,
 ) {
   return () => {
@@ -487,7 +487,7 @@ const columns: [name: string, run: (row: Row) => Promise<void> | undefined][] = 
         row.connect({
           make: () => {
             const server = withCredentials(row.sdk.mcpServer(), missing, {
-              optional: (tool) => tool === 'tool',
+              optional: ({ tool }) => tool === 'tool',
             })
             for (const name of ['tool', 'other'])
               register(server, name, () => ({ content: [{ type: 'text', text: codeOf() }] }))

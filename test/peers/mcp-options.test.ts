@@ -13,7 +13,7 @@ import {
   getCredentials,
   OAuthCredential,
 } from 'mcp-credentials'
-import type { CredentialRequest, CredentialSource } from 'mcp-credentials'
+import type { CallEvent, OnCall, CredentialRequest, CredentialSource } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/mcp'
 import { z } from 'zod'
 import { afterwards, fingerprint, makeV1, makeV2 } from './servers.js'
@@ -72,13 +72,15 @@ describe('a source that fails with anything else than a CredentialError', () => 
   ]
   for (const kind of KINDS) {
     for (const [name, source, message] of sources) {
-      test(`${kind}: ${name}: the client gets a general message, onError the error`, async () => {
+      test(`${kind}: ${name}: the client gets a general message, onCall the error`, async () => {
         const errors: unknown[] = []
-        const onError = (error: unknown) => {
-          errors.push(error)
-          throw error
+        const events: CallEvent[] = []
+        const onCall: OnCall = (event, { cause }) => {
+          events.push(event)
+          errors.push(cause)
+          throw cause
         }
-        await using(inMemory(make(kind, source, { onError })), async ({ call }) => {
+        await using(inMemory(make(kind, source, { onCall })), async ({ call }) => {
           const result = await call('whoami')
           assert.equal(result.isError, true)
           assert.match(
@@ -88,19 +90,22 @@ describe('a source that fails with anything else than a CredentialError', () => 
           assert(!JSON.stringify(result).includes(TOKEN.slice(0, 12)))
         })
         assert.equal(errors.length, 1)
+        assert.equal(events[0]?.outcome, 'refused')
+        assert.equal(events[0]?.error?.code, 'ERR_CREDENTIAL_UNAVAILABLE')
+        assert(!JSON.stringify(events).includes(TOKEN.slice(0, 12)))
         assert.match(String((errors[0] as Error).message), message)
       })
     }
   }
 
   for (const kind of KINDS) {
-    test(`${kind}: hooks that reject change nothing, and end nothing`, async () => {
+    test(`${kind}: a hook that rejects changes nothing, and ends nothing`, async () => {
       const told: string[] = []
-      const rejecting = (name: string) => async () => {
-        told.push(name)
+      const onCall: OnCall = async ({ outcome }) => {
+        told.push(outcome)
         throw new Error(TOKEN)
       }
-      const options = { onError: rejecting('onError'), onRedact: rejecting('onRedact') }
+      const options = { onCall }
       const failing: CredentialSource = () => Promise.reject(new Error(TOKEN))
       await using(inMemory(make(kind, failing, options)), async ({ call }) => {
         assert.match(String(textOf(await call('whoami'))), /^The server could not load/)
@@ -112,11 +117,11 @@ describe('a source that fails with anything else than a CredentialError', () => 
       })
       // An unhandled rejection fails the test.
       await sleep(5)
-      assert.deepEqual(told, ['onError', 'onRedact'])
+      assert.deepEqual(told, ['refused', 'ok'])
     })
   }
 
-  test('without onError the client still gets the general message', async () => {
+  test('without onCall the client still gets the general message', async () => {
     await using(
       inMemory(
         make('v2 Server', () => {
@@ -133,13 +138,13 @@ describe('a source that fails with anything else than a CredentialError', () => 
 describe('an optional credential', () => {
   for (const kind of KINDS) {
     test(`${kind}: a tool that can do without runs, and its getCredentials() throws what the source threw`, async () => {
-      for (const optional of [true, (tool: string) => tool === 'optional']) {
+      for (const optional of [true, ({ tool }: CredentialRequest) => tool === 'optional']) {
         await using(inMemory(make(kind, miss, { optional })), async ({ call }) => {
           assert.equal(textOf(await call('optional')), 'ERR_CREDENTIAL_MISSING')
         })
       }
       await using(
-        inMemory(make(kind, miss, { optional: (tool) => tool !== 'optional' })),
+        inMemory(make(kind, miss, { optional: ({ tool }) => tool !== 'optional' })),
         async ({ call }) => {
           assert.equal((await call('optional')).isError, true)
         },
@@ -297,7 +302,7 @@ describe('options.methods', () => {
     })
 
     test(`${name}: a missing credential is an error, with the message and the code`, async () => {
-      for (const optional of [false, () => true]) {
+      for (const optional of [false, ({ tool }: CredentialRequest) => tool !== undefined]) {
         await using(
           inMemory(register(withCredentials(create(), miss, { methods, optional }))),
           async ({ client }) => {
@@ -411,8 +416,7 @@ describe('a server whose handler is there already', () => {
     assert.throws(() => withCredentials(server, give), {
       name: 'TypeError',
       code: 'ERR_INVALID_ARG_VALUE',
-      message:
-        /handler of tools\/call cannot be wrapped: give the server its credentials before its tools/,
+      message: /version of the MCP SDK is not known/,
     })
   })
 })
@@ -431,7 +435,7 @@ describe('misuse is a TypeError', () => {
     }
   })
 
-  test('for what is no server, and for what is no source', () => {
+  test('for anything but a server, and but a source', () => {
     for (const server of [undefined, null, {}, { server: null }, 'server']) {
       assert.throws(() => withCredentials(server as never, give), {
         name: 'TypeError',

@@ -81,7 +81,7 @@ for (const { name, overHttp, connect } of WIRINGS) {
             [{ source: fromEnv('PEER_', { env: {} }) }, /^Set PEER_ACCESS_TOKEN for OAuth/],
             [
               { source: fromEnv('PEER_', { env: { PEER_ACCESS_TOKEN: token } }) },
-              /^PEER_ACCESS_TOKEN has a control character/,
+              /^PEER_ACCESS_TOKEN contains a control character/,
             ],
             [{ source: fromHeaders({ type: 'oauth' }) }, /^This call did not come over HTTP/],
           ]

@@ -8,7 +8,7 @@ import { McpServer as McpServerV2, Server as ServerV2 } from '@modelcontextproto
 import { getCredentials } from 'mcp-credentials'
 import type { CredentialSource } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/mcp'
-import type { McpOptions } from 'mcp-credentials/mcp'
+import type { WithCredentialsOptions } from 'mcp-credentials/mcp'
 import { z } from 'zod'
 
 /** What identifies a token without showing it. */
@@ -124,7 +124,7 @@ export type Kind = 'v1 McpServer' | 'v1 Server' | 'v2 McpServer' | 'v2 Server'
 export function makeV1(
   kind: Kind,
   source: CredentialSource,
-  options?: McpOptions,
+  options?: WithCredentialsOptions,
 ): McpServerV1 | ServerV1 {
   if (kind === 'v1 McpServer') {
     const server = withCredentials(new McpServerV1(INFO), source, options)
@@ -145,7 +145,7 @@ export function makeV1(
 export function makeV2(
   kind: Kind,
   source: CredentialSource,
-  options?: McpOptions,
+  options?: WithCredentialsOptions,
 ): McpServerV2 | ServerV2 {
   if (kind === 'v2 McpServer') {
     const server = withCredentials(new McpServerV2(INFO), source, options)

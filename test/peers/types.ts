@@ -15,12 +15,12 @@ export const v2: McpServerV2 = withCredentials(new McpServerV2(INFO), source, {
   optional: true,
 })
 export const v2LowLevel: ServerV2 = withCredentials(new ServerV2(INFO), source, {
-  optional: (tool) => tool === 'public',
+  optional: ({ tool }) => tool === 'public',
 })
 
-// @ts-expect-error What is no server.
+// @ts-expect-error Not a server.
 withCredentials({ connect() {} }, source)
-// @ts-expect-error What is no source.
+// @ts-expect-error Not a source.
 withCredentials(new McpServerV2(INFO), { accessToken: 'a' })
-// @ts-expect-error What is no option.
+// @ts-expect-error Not an option.
 withCredentials(new McpServerV2(INFO), source, { optinal: true })

@@ -22,7 +22,7 @@ import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/
 import { createMcpHandler } from '@modelcontextprotocol/server'
 import type { McpServer as McpServerV2, Server as ServerV2 } from '@modelcontextprotocol/server'
 import type { CredentialSource } from 'mcp-credentials'
-import type { McpOptions } from 'mcp-credentials/mcp'
+import type { WithCredentialsOptions } from 'mcp-credentials/mcp'
 import { makeV1, makeV2 } from './servers.js'
 import type { Kind } from './servers.js'
 
@@ -51,7 +51,7 @@ export type HeadersFor = (args: Record<string, unknown>) => Record<string, strin
 
 export interface Setup {
   source: CredentialSource
-  options?: McpOptions
+  options?: WithCredentialsOptions
   headers?: HeadersFor
 }
 
