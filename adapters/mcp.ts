@@ -57,6 +57,7 @@ class WrappedServer {
   readonly #runTool: ToolRunner
   readonly #options: WithCredentialsOptions
   readonly #methods: ReadonlySet<string>
+  readonly #stripHeaders: readonly string[] | undefined
   readonly #wrapped = new WeakSet<Handler>()
   readonly #flights = new Map<unknown, Flight>()
   readonly #sends = new WeakMap<Transport, Transport['send']>()
@@ -66,6 +67,7 @@ class WrappedServer {
     this.#runTool = runTool
     this.#options = options
     this.#methods = new Set(['tools/call', ...(options.methods ?? [])])
+    this.#stripHeaders = options.stripHeaders?.map((name) => name.toLowerCase())
     const { connect, transport, _onrequest, _onnotification, _enqueueTaskMessage } = target
     target.connect = (next) => {
       this.#watch(next)
@@ -128,8 +130,7 @@ class WrappedServer {
 
   /** The context as a tool may see it; where there is nothing to hide, the very object that it was. */
   #contextOf(context: CallContext, redact: Redact): CallContext {
-    const { stripHeaders } = this.#options
-    const own = withoutCredentialHeaders(context, stripHeaders)
+    const own = withoutHeaders(context, this.#stripHeaders)
     if (own.taskStore === undefined || this.#options.redact === false) return own
     return { ...own, taskStore: scrubTaskStore(own.taskStore, redact) }
   }
@@ -185,10 +186,7 @@ class WrappedServer {
     const { id, method } = request
     this.#landIfCancelled(id)
     const other = this.#flights.get(id)
-    if (other) {
-      void this.#collide(id, other)
-      return
-    }
+    if (other) return void this.#collide(id, other)
     this.#wrapHandlerOf(method)
     const stream = streamsOf(this.#target.transport)?.get(id)
     const flight = {
@@ -222,7 +220,7 @@ class WrappedServer {
   async #collide(id: unknown, first: Flight): Promise<void> {
     const { transport } = this.#target
     first.isCollided = true
-    this.#report(new Error(ONE_ID))
+    tell(this.#target.onerror, new Error(ONE_ID))
     await this.#refuseId(id, transport)
     const streams = streamsOf(transport)
     // With a stream there is a third one, whose turn comes.
@@ -233,23 +231,12 @@ class WrappedServer {
     await this.#refuseId(id, transport)
   }
 
-  #report(error: Error): void {
-    try {
-      this.#target.onerror?.(error)
-    } catch {
-      // As the SDKs do: an observer ends nothing.
-    }
-  }
-
-  async #refuseId(id: unknown, transport: Transport | undefined): Promise<void> {
+  #refuseId(id: unknown, transport: Transport | undefined): Promise<unknown> {
     const send = transport && this.#sends.get(transport)
     // -32600 of JSON-RPC 2.0: invalid request.
     const refusal = { jsonrpc: '2.0', id, error: { code: -32600, message: ONE_ID } }
-    try {
-      await send?.call(transport, refusal)
-    } catch {
-      // Nobody is there any more.
-    }
+    // Where it fails nobody is there any more.
+    return Promise.resolve(send?.call(transport, refusal)).catch(() => undefined)
   }
 
   /** Whether a message of a call is dropped, since it would reach another caller. */
@@ -299,6 +286,13 @@ function throwRpcError({ message, code }: CredentialError): never {
   throw Object.assign(new Error(message), { code: -32603, data: { code } })
 }
 
+/** What an observer throws, or rejects with, ends nothing. */
+function tell(observer: ((error: Error) => unknown) | undefined, error: Error): void {
+  void Promise.resolve(error)
+    .then(observer)
+    .catch(() => undefined)
+}
+
 function misuse(code: string, message: string): TypeError {
   return Object.assign(new TypeError(message), { code })
 }
@@ -309,27 +303,16 @@ function misuse(code: string, message: string): TypeError {
 export type McpServerLike = HandlerRegistry | { readonly server: HandlerRegistry }
 type HandlerRegistry = { setRequestHandler(...args: never[]): void }
 
-const NEEDED = [
-  '_onrequest',
-  '_onnotification',
-  '_requestHandlers',
-  '_requestHandlerAbortControllers',
-] as const
-
 function internalsOf(server: McpServerLike): ServerInternals {
   const isMcpServer = typeof server === 'object' && server !== null && 'server' in server
   const target: unknown = isMcpServer ? server.server : server
-  if (typeof target !== 'object' || target === null || !('setRequestHandler' in target))
-    throw misuse(
-      'ERR_INVALID_ARG_TYPE',
-      'withCredentials takes an McpServer or a Server of the MCP SDK.',
-    )
-  if (isKnown(target)) return target
-  throw misuse('ERR_INVALID_ARG_VALUE', 'This version of the MCP SDK is not known to the adapter.')
+  if (typeof target === 'object' && target !== null && '_onrequest' in target)
+    return target as ServerInternals
+  throw misuse(
+    'ERR_INVALID_ARG_TYPE',
+    'withCredentials takes an McpServer or a Server of the MCP SDK, v1 (>= 1.26) or v2.',
+  )
 }
-
-const isKnown = (target: object): target is ServerInternals =>
-  NEEDED.every((name) => Reflect.get(target, name) !== undefined)
 
 /** What a source is told of a call, and its id: the one place that tells SDK v1 from v2. */
 function describeCall(
@@ -346,37 +329,34 @@ function describeCall(
 }
 
 /** A copy where there is one to hide, so that a batch or a second round of the same call still finds its headers. */
-function withoutCredentialHeaders(
-  context: CallContext,
-  stripHeaders: readonly string[] = [],
-): CallContext {
-  const others = stripHeaders.map((name) => name.toLowerCase())
-  const isHidden = (name: string) => isCredentialHeader(name) || others.includes(name.toLowerCase())
+function withoutHeaders(context: CallContext, also: readonly string[] = []): CallContext {
   const { requestInfo, http } = context
-  if (requestInfo) {
-    if (!Object.keys(requestInfo.headers).some(isHidden)) return context
-    const headers = stripCredentialHeaders(requestInfo.headers, stripHeaders)
+  if (requestInfo && hasAny(Object.keys(requestInfo.headers), also)) {
+    const headers = stripCredentialHeaders(requestInfo.headers, also)
     return { ...context, requestInfo: { ...requestInfo, headers } }
   }
   const original = http?.req
-  if (!original || ![...original.headers.keys()].some(isHidden)) return context
+  if (!original || !hasAny([...original.headers.keys()], also)) return context
   let request: WebRequest | undefined
-  const own = {
-    ...http,
-    // Made when it is first read, which is seldom. Without the body: the transport has consumed that.
-    get req() {
-      const { url, method, signal } = original
-      const headers = stripCredentialHeaders(original.headers, stripHeaders)
-      request ??= new (globalThis as unknown as WebRuntime).Request(url, {
-        method,
-        signal,
-        headers,
-      })
-      return request
+  // Made when it is first read, which is seldom. Without the body: the transport has consumed that.
+  const makeRequest = () => {
+    const { url, method, signal } = original
+    const headers = stripCredentialHeaders(original.headers, also)
+    return new (globalThis as unknown as WebRuntime).Request(url, { method, signal, headers })
+  }
+  return {
+    ...context,
+    http: {
+      ...http,
+      get req() {
+        return (request ??= makeRequest())
+      },
     },
   }
-  return { ...context, http: own }
 }
+
+const hasAny = (names: readonly string[], also: readonly string[]): boolean =>
+  names.some((name) => isCredentialHeader(name) || also.includes(name.toLowerCase()))
 
 // Task results and states reach the client through the store, past the handler and the transport.
 const scrubTaskStore = (store: TaskStore, redact: Redact): TaskStore => ({
@@ -404,7 +384,11 @@ interface ServerInternals {
   _onrequest(request: Request, ...rest: unknown[]): void
   _onnotification(notification: Request, ...rest: unknown[]): void
   // Of v1.
-  _enqueueTaskMessage?(task: string, queued: QueuedMessage, ...rest: unknown[]): unknown
+  _enqueueTaskMessage?(
+    task: string,
+    queued: { readonly message: Message },
+    ...rest: unknown[]
+  ): unknown
 }
 
 interface Transport {
@@ -418,10 +402,6 @@ interface Transport {
 interface Message {
   readonly method?: unknown
   readonly id?: unknown
-}
-
-interface QueuedMessage {
-  readonly message: Message
 }
 
 interface Request extends Message {

@@ -409,16 +409,6 @@ describe('a server whose handler is there already', () => {
     })
     assert.deepEqual(asked, ['whoami'])
   })
-
-  test('without a handler to wrap, it is refused', () => {
-    const server = new McpServerV1(INFO, { capabilities })
-    Object.defineProperty(server.server, '_requestHandlers', { value: undefined })
-    assert.throws(() => withCredentials(server, give), {
-      name: 'TypeError',
-      code: 'ERR_INVALID_ARG_VALUE',
-      message: /version of the MCP SDK is not known/,
-    })
-  })
 })
 
 describe('misuse is a TypeError', () => {
