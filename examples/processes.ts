@@ -22,7 +22,7 @@ export async function start(
 ): Promise<{ child: ChildProcess; url: string }> {
   const child = fork(scriptOf(name), { env })
   const port = await new Promise<number>((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`${name} ended with code ${code}.`)))
+    child.once('exit', (code) => reject(new Error(`${name} ended with code ${code ?? 'none'}.`)))
     child.on('message', (message: { port?: number }) => message.port && resolve(message.port))
   })
   return { child, url: `http://127.0.0.1:${port}` }

@@ -1,4 +1,5 @@
 // Clients that keep every byte they receive, and the search through those bytes.
+import type { ChildProcess } from 'node:child_process'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { scriptOf } from './processes.ts'
@@ -11,8 +12,8 @@ async function recordingFetch(url: string | URL, init?: RequestInit): Promise<Re
   const response = await fetch(url, init)
   for (const header of response.headers) keep(Buffer.from(header.join(': ')))
   const body = response.body?.pipeThrough(
-    new TransformStream({
-      transform: (chunk, out) => {
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, out) {
         keep(chunk)
         out.enqueue(chunk)
       },
@@ -48,7 +49,9 @@ export async function connectStdio(server: string, env: Record<string, string>):
   })
   transport.stderr?.on('data', keep)
   await client.connect(transport)
-  transport['_process']?.stdout?.on('data', keep)
+  // The transport hands out messages, and keeps the process that sends their bytes to itself.
+  const child: ChildProcess = Reflect.get(transport, '_process')
+  child.stdout?.on('data', keep)
   return client
 }
 

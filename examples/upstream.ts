@@ -1,5 +1,6 @@
 // The API behind the tools: it answers whom it knows by their token, and reports what it was asked.
 import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { announce } from './processes.ts'
 
@@ -11,12 +12,12 @@ interface Account {
 
 const accounts: Account[] = JSON.parse(process.env['ACCOUNTS'] ?? '[]')
 
-const upstream = createServer(async (request, response) => {
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const account = accounts.find(
     ({ authorization }) => authorization === request.headers.authorization,
   )
   const { pathname } = new URL(request.url ?? '/', 'http://upstream')
-  const [scheme] = (request.headers.authorization ?? 'none').split(' ')
+  const [scheme = ''] = (request.headers.authorization ?? 'none').split(' ')
   process.send?.({
     seen: `GET ${pathname}  ${scheme} [redacted]`,
     account: account?.name ?? 'nobody it knows',
@@ -24,6 +25,6 @@ const upstream = createServer(async (request, response) => {
   // Long enough for the calls of the tenants to overlap.
   await sleep(Math.random() * 50)
   response.writeHead(account ? 200 : 401).end(account?.answers[pathname] ?? '')
-})
+}
 
-announce(upstream)
+announce(createServer((request, response) => void answer(request, response)))

@@ -13,35 +13,49 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { after, before, describe, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { binaries, root } from './hosts.ts'
+
+interface Manifest {
+  readonly exports: Readonly<Record<string, { readonly types?: { readonly require: string } }>>
+}
+
+const manifest: Manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
 
 const MODULES = [
   ...[
+    'adapter',
     'context',
     'credential',
     'env',
     'errors',
-    'forms',
+    'grammar',
     'headers',
     'index',
-    'matcher',
-    'redact',
-    'refresh',
-    'resolve',
+    'oauth/errors',
+    'oauth/index',
+    'oauth/refresher',
+    'redact/forms',
+    'redact/index',
+    'redact/matcher',
+    'redact/redact',
     'signature',
     'source',
-    'values',
+    'tool',
   ].map((name) => `src/${name}`),
   ...['express', 'fetch', 'mcp', 'node-http'].map((name) => `adapters/${name}`),
 ]
 const PAPERS = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']
+/** By the subpath, a function that can be imported from it. */
 const SUBPATHS: Record<string, string> = {
   '': 'getCredentials',
-  '/express': 'credentials',
-  '/fetch': 'withCredentials',
+  '/redact': 'redactSecrets',
+  '/signature': 'signHeaders',
+  '/oauth': 'createRefresher',
+  '/tool': 'createToolRunner',
   '/mcp': 'withCredentials',
+  '/express': 'credentials',
   '/node-http': 'withCredentials',
+  '/fetch': 'withCredentials',
 }
 
 const folder = mkdtempSync(`${tmpdir()}/mcp-credentials-package-`)
@@ -85,16 +99,18 @@ test('the tarball holds these files and no others', () => {
       `${name}.ts`,
       ...['.js', '.js.map', '.d.ts'].map((ending) => `dist/${name}${ending}`),
     ]),
+    ...Object.values(manifest.exports).flatMap(({ types }) => types?.require.slice(2) ?? []),
   ]
   assert.deepEqual(files.sort(), expected.sort())
 })
 
 test('built and packed anew it is the same, byte for byte', () => {
   const copy = `${folder}/copy`
-  for (const path of ['src', 'adapters', 'tsconfig.json', ...PAPERS])
+  for (const path of ['src', 'adapters', 'test/commonjs-types.js', 'tsconfig.json', ...PAPERS])
     cpSync(`${root}${path}`, `${copy}/${path}`, { recursive: true })
   symlinkSync(`${root}node_modules`, `${copy}/node_modules`)
   execFileSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', copy])
+  execFileSync(process.execPath, ['test/commonjs-types.js'], { cwd: copy })
   const hash = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex')
   assert.equal(hash(pack(copy, `${folder}/second`)), hash(tarball))
 })
@@ -111,6 +127,11 @@ test('an installation brings this package alone, and runs nothing', () => {
 })
 
 describe('an empty project that has it installed', () => {
+  test('is tried with every subpath', () => {
+    const subpaths = Object.keys(manifest.exports).map((name) => name.slice(1))
+    assert.deepEqual([...Object.keys(SUBPATHS), '/package.json'], subpaths)
+  })
+
   const USE = `
     const credential = new core.StaticCredential({ apiKey: 'FAKE' })
     core.runWithCredentials(credential, async () => { await undefined; console.log(core.getCredentials('static').field('apiKey')) })`
@@ -153,68 +174,6 @@ describe('an empty project that has it installed', () => {
       assert.equal(stdout, 'ERR_PACKAGE_PATH_NOT_EXPORTED\n')
     }
   })
-
-  const compilers = {
-    '5.4': 'typescript-5.4',
-    '5.9': 'typescript-5.9',
-    '7': '../../../node_modules/typescript',
-  }
-  for (const [version, name] of Object.entries(compilers)) {
-    for (const [module, moduleResolution] of [
-      ['nodenext', 'nodenext'],
-      ['esnext', 'bundler'],
-    ]) {
-      test(`type-checks with TypeScript ${version}, ${moduleResolution}, without types of any runtime`, () => {
-        const tsc = fileURLToPath(new URL(`../node_modules/${name}/bin/tsc`, import.meta.url))
-        const options = {
-          target: 'es2022',
-          strict: true,
-          exactOptionalPropertyTypes: true,
-          noUncheckedIndexedAccess: true,
-          skipLibCheck: false,
-          noEmit: true,
-          module,
-          moduleResolution,
-          types: [],
-        }
-        const checkWith = (lib: string[], file: string, text: string) => {
-          write(file, text)
-          write('tsconfig.json', { compilerOptions: { ...options, lib }, files: [file] })
-          assert.equal(
-            spawnSync(process.execPath, [tsc, '-p', '.'], { cwd: project, encoding: 'utf8' })
-              .stdout,
-            '',
-          )
-        }
-        checkWith(
-          ['es2022'],
-          'bare.ts',
-          `
-          import { getCredentials, fromHeaders, type ResolvedCredential } from 'mcp-credentials'
-          ${imports}
-          export const token: string = getCredentials('oauth').accessToken
-          export const fields: ResolvedCredential['fields'] = getCredentials().fields
-          // @ts-expect-error There is no such type.
-          getCredentials('api-key')
-          export const middleware = name1(fromHeaders({ type: 'oauth' }))
-          void [name0, name2, name3, name4]`,
-        )
-        checkWith(
-          ['es2022', 'dom', 'dom.iterable'],
-          'web.ts',
-          `
-          import { fromHeaders } from 'mcp-credentials'
-          import { withCredentials } from 'mcp-credentials/fetch'
-          const source = fromHeaders({ type: 'oauth' })
-          const handler: (request: Request) => Promise<Response> = withCredentials(async (request: Request) => new Response(request.url), source)
-          const worker: (request: Request, env: { KEY: string }) => Promise<Response> = withCredentials((_request: Request, env: { KEY: string }) => new Response(env.KEY), source)
-          // @ts-expect-error A handler returns a Response.
-          withCredentials(async (request: Request) => request.url, source)
-          export default [handler, worker]`,
-        )
-      })
-    }
-  }
 })
 
 describe('src/ and one adapter, copied into a project that has nothing', () => {
