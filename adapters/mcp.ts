@@ -155,19 +155,16 @@ class WrappedServer {
     const { send } = transport
     this.#sends.set(transport, send)
     this.#flights.clear()
-    transport.send = async (message, ...rest) => {
+    transport.send = (message, ...rest) => {
       const isResponse = message.method === undefined
       const id = isResponse ? message.id : rest[0]?.relatedRequestId
       const flight = this.#flights.get(id)
-      if (flight && this.#isWithheld(message, id, flight)) return undefined
+      if (flight && this.#isWithheld(message, id, flight)) return refuseToSend(message, ONE_ID)
       // The runner has scrubbed what its calls return and throw.
       const clean = isResponse ? message : this.#scrub(message, id)
       if (clean === undefined) return refuseToSend(message, TOO_LATE)
-      try {
-        return await send.call(transport, clean, ...rest)
-      } finally {
-        if (isResponse) this.#land(id, flight)
-      }
+      const sent = send.call(transport, clean, ...rest)
+      return isResponse && flight ? sent.finally(() => this.#land(id, flight)) : sent
     }
   }
 
@@ -231,12 +228,12 @@ class WrappedServer {
     await this.#refuseId(id, transport)
   }
 
-  #refuseId(id: unknown, transport: Transport | undefined): Promise<unknown> {
+  async #refuseId(id: unknown, transport: Transport | undefined): Promise<void> {
     const send = transport && this.#sends.get(transport)
     // -32600 of JSON-RPC 2.0: invalid request.
     const refusal = { jsonrpc: '2.0', id, error: { code: -32600, message: ONE_ID } }
     // Where it fails nobody is there any more.
-    return Promise.resolve(send?.call(transport, refusal)).catch(() => undefined)
+    await send?.call(transport, refusal).catch(() => undefined)
   }
 
   /** Whether a message of a call is dropped, since it would reach another caller. */
@@ -250,7 +247,6 @@ class WrappedServer {
       return false
     }
     if (flight.isSettled && flight.isAnswered) this.#land(id, flight)
-    if (!isResponse) refuseToSend(message, ONE_ID)
     return true
   }
 }
@@ -277,8 +273,9 @@ interface Flight {
 type Redact = <T>(value: T) => T
 
 /** A notification is dropped, but whoever sent a request would wait for its answer. */
-function refuseToSend(message: Message, reason: string): undefined {
-  if (message.method !== undefined && message.id !== undefined) throw new Error(reason)
+function refuseToSend(message: Message, reason: string): Promise<unknown> {
+  const isRequest = message.method !== undefined && message.id !== undefined
+  return isRequest ? Promise.reject(new Error(reason)) : Promise.resolve()
 }
 
 function throwRpcError({ message, code }: CredentialError): never {
@@ -336,7 +333,7 @@ function withoutHeaders(context: CallContext, also: readonly string[] = []): Cal
     return { ...context, requestInfo: { ...requestInfo, headers } }
   }
   const original = http?.req
-  if (!original || !hasAny([...original.headers.keys()], also)) return context
+  if (!original || !carriesAny(original.headers, also)) return context
   let request: WebRequest | undefined
   // Made when it is first read, which is seldom. Without the body: the transport has consumed that.
   const makeRequest = () => {
@@ -354,6 +351,11 @@ function withoutHeaders(context: CallContext, also: readonly string[] = []): Cal
     },
   }
 }
+
+/** To list the names of Web Headers takes longer than the rest of the adapter: of a gateway's there is one of the two. */
+const carriesAny = (headers: WebHeaders, also: readonly string[]): boolean =>
+  Boolean(headers.get('x-mcp-cred-access-token') ?? headers.get('x-mcp-cred-fields')) ||
+  hasAny([...headers.keys()], also)
 
 const hasAny = (names: readonly string[], also: readonly string[]): boolean =>
   names.some((name) => isCredentialHeader(name) || also.includes(name.toLowerCase()))
@@ -392,7 +394,7 @@ interface ServerInternals {
 }
 
 interface Transport {
-  send(message: Message, options?: { readonly relatedRequestId?: unknown }): unknown
+  send(message: Message, options?: { readonly relatedRequestId?: unknown }): Promise<unknown>
   // Of Streamable HTTP: the stream of each request that has no response yet, by its id.
   readonly _requestToStreamMapping?: Map<unknown, unknown>
   readonly _webStandardTransport?: Transport

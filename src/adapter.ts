@@ -132,36 +132,32 @@ export function createAdapter(
     const start = now()
     const headers = given.headers && toWebHeaders(given.headers)
     const request: CredentialRequest = { ...given, headers }
-    const credential = await ask(source, request, options)
-    return new AskedCall(request, credential, options, start)
+    try {
+      const credential = await source(request)
+      assertCredential(credential, 'A credential source returns')
+      const problem = problemOf(credential, request, options)
+      return new AskedCall(request, problem ?? credential, options, start)
+    } catch (cause) {
+      const error =
+        cause instanceof CredentialError
+          ? cause
+          : new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', UNAVAILABLE, { cause })
+      return new AskedCall(request, error, options, start)
+    }
   }
 }
 
-async function ask(
-  source: CredentialSource,
+function problemOf(
+  credential: ResolvedCredential,
   request: CredentialRequest,
   { rejectExpired = false }: AdapterOptions,
-): Promise<ResolvedCredential | CredentialError> {
-  try {
-    const credential = await source(request)
-    assertCredential(credential, 'A credential source returns')
-    if (rejectExpired && credential.isExpired(0))
-      return new CredentialError('ERR_CREDENTIAL_EXPIRED', EXPIRED)
-    return checkScopes(credential, request.scopes)
-  } catch (error) {
-    if (error instanceof CredentialError) return error
-    return new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', UNAVAILABLE, { cause: error })
-  }
-}
-
-/** Compares names, exactly: what a scope includes is known to its provider alone. */
-function checkScopes(
-  credential: ResolvedCredential,
-  needed: readonly string[] = [],
-): ResolvedCredential | CredentialError {
+): CredentialError | undefined {
+  if (rejectExpired && credential.isExpired(0))
+    return new CredentialError('ERR_CREDENTIAL_EXPIRED', EXPIRED)
   const { scopes } = credential
-  const lacking = scopes ? needed.filter((scope) => !scopes.includes(scope)) : []
-  if (lacking.length === 0) return credential
+  // Compares names, exactly: what a scope includes is known to its provider alone.
+  const lacking = scopes && request.scopes?.filter((scope) => !scopes.includes(scope))
+  if (!lacking?.length) return undefined
   const message = `The account must be connected with more permissions (${lacking.join(', ')}).`
   return new CredentialError('ERR_CREDENTIAL_SCOPE', message)
 }

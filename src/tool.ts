@@ -72,7 +72,11 @@ export function createToolRunner(
   const ask = createAdapter(source, options, { ...KINDS, ...kinds })
   if (options.redact) assertOptions(options.redact, 'redact', { except: ['strings'] })
 
-  return async (given, run, refuse) => {
+  return async <R, F>(
+    given: AdapterRequest,
+    run: (call: ToolCall) => Promise<R> | R,
+    refuse?: (error: CredentialError) => F | Promise<F>,
+  ) => {
     const scopes = given.tool === undefined ? undefined : options.scopes?.(given.tool)
     const call = await ask(scopes ? { ...given, scopes } : given)
     // Nobody waits for the tool's result any more.
@@ -87,11 +91,12 @@ export function createToolRunner(
     const { credential } = call
     const scrubber = new Scrubber(options)
     try {
-      const result = await runWithCredentials(credential, async () => {
+      const result: unknown = await runWithCredentials(credential, () => {
         scrubber.enterScope()
         return run({ credential, redact: scrubber.redact })
       })
-      const clean = scrubber.scrubResult(result)
+      // What is redacted keeps its shape.
+      const clean = scrubber.scrubResult(result) as R
       const error = scrubber.describeFailure(clean)
       call.end({ outcome: error ? 'failed' : 'ok', error, redacted: scrubber.found })
       return clean
