@@ -16,7 +16,12 @@ import { after, before, describe, test } from 'node:test'
 import { binaries, root } from './hosts.ts'
 
 interface Manifest {
-  readonly exports: Readonly<Record<string, { readonly types?: { readonly require: string } }>>
+  readonly exports: Readonly<
+    Record<
+      string,
+      { readonly 'mcp-credentials-source'?: string; readonly types?: { readonly require: string } }
+    >
+  >
 }
 
 const manifest: Manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
@@ -113,6 +118,28 @@ test('built and packed anew it is the same, byte for byte', () => {
   execFileSync(process.execPath, ['test/commonjs-types.js'], { cwd: copy })
   const hash = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex')
   assert.equal(hash(pack(copy, `${folder}/second`)), hash(tarball))
+})
+
+test('JSR gets the same entries, and would take them', () => {
+  const jsr: { version: string; exports: unknown; imports: Record<string, string> } = JSON.parse(
+    readFileSync(`${root}jsr.json`, 'utf8'),
+  )
+  const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
+  assert.equal(jsr.version, version)
+  const sources = Object.entries(manifest.exports).flatMap(([name, entry]) =>
+    name === './package.json' ? [] : [[name, entry['mcp-credentials-source']]],
+  )
+  assert.deepEqual(jsr.exports, Object.fromEntries(sources))
+  // What the adapters import.
+  for (const [name, source] of sources)
+    if (source?.startsWith('./src/'))
+      assert.equal(jsr.imports[`mcp-credentials${name?.slice(1)}`], source)
+  const { status, stderr } = spawnSync(
+    binaries.deno,
+    ['publish', '--dry-run', '--allow-dirty', '--no-check'],
+    { cwd: root, encoding: 'utf8' },
+  )
+  assert.equal(status, 0, stderr)
 })
 
 test('an installation brings this package alone, and runs nothing', () => {
