@@ -21,7 +21,7 @@ export interface AdapterOptions {
   readonly optional?: boolean | ((request: CredentialRequest) => boolean) | undefined
   /** Whether a call is refused whose access token has expired, without any leeway. By default `false`. */
   readonly rejectExpired?: boolean | undefined
-  /** What the account of a call is called in events; by default what its source calls it, if anything. */
+  /** What the account of a call is called in events; by default, and where it gives `undefined`, what the source calls it. */
   readonly label?: ((request: CredentialRequest) => string | undefined) | undefined
   /** Told of each call once it is over. What it throws, or rejects with, reaches nobody. */
   readonly onCall?: OnCall | undefined
@@ -42,7 +42,7 @@ export interface CallEvent {
   readonly error: CallError | undefined
   /** The type of the credential. */
   readonly type: CredentialType | undefined
-  /** What the account is called. */
+  /** What the account is called, cut to 128 characters. */
   readonly label: string | undefined
   /** How long the source took. */
   readonly sourceMilliseconds: number
@@ -125,8 +125,7 @@ export function createAdapter(
   options: AdapterOptions = {},
   kinds: Readonly<Record<string, readonly OptionKind[]>> = {},
 ): (request: AdapterRequest) => Promise<AdapterCall> {
-  if (typeof source !== 'function')
-    throw misuse('ERR_INVALID_ARG_TYPE', 'A credential source must be a function.')
+  if (typeof source !== 'function') throw misuse('ERR_INVALID_ARG_TYPE', NOT_A_SOURCE)
   assertOptions<object>(options, 'the adapter', { ...SHARED_KINDS, ...kinds })
   return async (given) => {
     const start = now()
@@ -146,6 +145,9 @@ export function createAdapter(
     }
   }
 }
+
+const NOT_A_SOURCE =
+  'The source must be a function, such as fromEnv("WEATHER_") or fromHeaders({ type: "oauth" }) returns.'
 
 function problemOf(
   credential: ResolvedCredential,
@@ -210,30 +212,42 @@ class AskedCall implements AdapterCall {
     this.#isOver = true
     const { request, credential, refusal } = this
     const isError = credential instanceof CredentialError
+    const failure = isError ? (causeOf(credential) ?? credential) : undefined
     const details: CallDetails = {
       request,
       credential: isError ? undefined : credential,
-      cause: result.cause ?? (isError ? (causeOf(credential) ?? credential) : undefined),
+      cause: result.cause ?? failure,
     }
     tell(() => onCall(this.#event(result, refusal), details))
   }
 
   #event(result: CallResult, refusal: CredentialError | undefined): CallEvent {
     const { request, credential } = this
-    const { label = labelOf } = this.#options
     return {
-      tool: request.tool?.slice(0, 128),
+      tool: shortened(request.tool),
       method: request.method,
       outcome: refusal ? 'refused' : (result.outcome ?? 'ok'),
       error: refusal ? describeError(refusal) : result.error,
       type: credential instanceof CredentialError ? undefined : credential.type,
-      label: label(request),
+      label: shortened(labelFor(request, this.#options)),
       sourceMilliseconds: this.#sourceMilliseconds,
       milliseconds: now() - this.#start,
       redacted: result.redacted ?? [],
     }
   }
 }
+
+function labelFor(request: CredentialRequest, { label }: AdapterOptions): string | undefined {
+  try {
+    return label?.(request) ?? labelOf(request)
+  } catch {
+    // The event is worth more than its label.
+    return undefined
+  }
+}
+
+const shortened = (text: unknown): string | undefined =>
+  typeof text === 'string' ? text.slice(0, 128) : undefined
 
 /** What is told to an operator of one of our errors, which hold no secret. */
 export function describeError({ name, code, message }: CredentialError): CallError {

@@ -1,4 +1,4 @@
-import { assertCredential } from './credential.ts'
+import { assertCredential, assertType } from './credential.ts'
 import type {
   CredentialType,
   OAuthCredential,
@@ -12,10 +12,11 @@ import { CredentialError } from './errors.ts'
 interface Scope {
   credential: ResolvedCredential | undefined
   error: CredentialError | undefined
-  /** Whose secrets must not leave the scope; also after its end, until that is a while ago. */
-  redacted: readonly ResolvedCredential[] | undefined
-  /** The scope that this one was opened in. */
-  readonly outer: Scope | undefined
+  /**
+   * Whose secrets must not leave the scope: a list of its own, then those of the scopes that it was opened in. It outlasts
+   * the end of the scope for a while.
+   */
+  redacted: readonly ResolvedCredential[][] | undefined
 }
 
 interface ContextStorage {
@@ -102,14 +103,33 @@ export function runWithCredentials<R>(
   const isError = credential instanceof CredentialError
   if (!isError) assertCredential(credential, 'runWithCredentials takes')
   const given = isError ? undefined : credential
+  const around = listsAround(storage.getStore())
+  // What an inner scope knows may leave through an outer one.
+  if (given !== undefined) for (const list of around) addTo(list, given)
   const scope: Scope = {
     credential: given,
     error: isError ? credential : undefined,
-    redacted: given === undefined ? [] : [given],
-    outer: storage.getStore(),
+    redacted: [given === undefined ? [] : [given], ...around],
   }
-  if (given !== undefined) joinScopes(scope.outer, given)
   return storage.run(scope, runInScope, scope, fn)
+}
+
+const NO_LISTS: readonly ResolvedCredential[][] = []
+
+function listsAround(outer: Scope | undefined): readonly ResolvedCredential[][] {
+  if (outer?.redacted === undefined) return NO_LISTS
+  const isOver = outer.credential === undefined && outer.error === undefined
+  // Of a scope that is over its own alone: they would pile up where each scope is opened in the one before.
+  return isOver ? outer.redacted.slice(0, 1) : outer.redacted
+}
+
+// No call needs more, and a loop of nested scopes must not make the search for secrets ever slower.
+const MAX_REDACTED = 100
+
+function addTo(list: ResolvedCredential[], credential: ResolvedCredential): void {
+  if (list.includes(credential)) return
+  list.push(credential)
+  if (list.length > MAX_REDACTED) list.splice(1, 1)
 }
 
 type MaybeScoped<R> = (credential: ResolvedCredential | undefined) => R
@@ -143,7 +163,7 @@ function endScope(scope: Scope): void {
 }
 
 // What an ended scope sends is still searched for its secrets, but a timer that it left behind must not keep a token alive
-// for ever: they are forgotten after one to two minutes, or sooner when a thousand scopes have ended since.
+// for ever: they are forgotten after one to two minutes, or sooner where a thousand scopes have ended since.
 const GENERATION = 1000
 const MINUTE = 60_000
 let younger: Scope[] = []
@@ -194,6 +214,7 @@ function toPromise(result: unknown): Promise<unknown> | undefined {
  * @param type - the type that the caller needs; it makes the result that type
  * @throws CredentialError `ERR_CREDENTIAL_NO_SCOPE` outside of any call, `ERR_CREDENTIAL_ENDED` after the call,
  *   `ERR_CREDENTIAL_TYPE` when the credential is of another type; and what the source threw, where it is optional
+ * @throws TypeError `ERR_INVALID_ARG_VALUE` for a type that does not exist
  * @example
  * const { accessToken } = getCredentials('oauth')
  */
@@ -205,6 +226,7 @@ export function getCredentials(type?: CredentialType): ResolvedCredential {
   const credential = scope?.credential
   if (credential === undefined) throw whyThereIsNone(scope)
   if (type === undefined || credential.type === type) return credential
+  assertType(type)
   throw new CredentialError(
     'ERR_CREDENTIAL_TYPE',
     `The credential is of type "${credential.type}", not "${type}".`,
@@ -231,38 +253,21 @@ export function tryGetCredentials(type?: CredentialType): ResolvedCredential | u
 
 /**
  * Whose secrets must not leave the current scope: its own credential's, and those of the scopes around it and inside of it.
- * `undefined` where one of them has ended too long ago to tell, so that nothing may leave.
+ * `undefined` where it has ended too long ago to tell, so that nothing may leave.
  */
 export const scopedCredentials = (): readonly ResolvedCredential[] | undefined =>
   captureScopedCredentials()()
 
 /** What `scopedCredentials` gives in this scope, wherever and whenever it is called. */
 export function captureScopedCredentials(): () => readonly ResolvedCredential[] | undefined {
-  const inner = storage.getStore()
-  return () => {
-    const credentials: ResolvedCredential[] = []
-    for (let scope = inner; scope !== undefined; scope = scope.outer) {
-      if (scope.redacted === undefined) return undefined
-      credentials.push(...scope.redacted)
-    }
-    return credentials
-  }
+  const scope = storage.getStore()
+  if (scope === undefined) return () => []
+  return () => scope.redacted && [...new Set(scope.redacted.flat())]
 }
 
 /** Has the current scope scrubbed of another credential's secrets too, such as those of a successor. */
 export function joinScope(credential: ResolvedCredential): void {
-  joinScopes(storage.getStore(), credential)
-}
-
-// No call needs more, and a loop of nested scopes must not make the search for secrets ever slower.
-const MAX_REDACTED = 100
-
-/** From this scope outwards: what an inner one knew may leave through an outer one. */
-function joinScopes(innermost: Scope | undefined, credential: ResolvedCredential): void {
-  for (let scope = innermost; scope !== undefined; scope = scope.outer) {
-    if (scope.redacted === undefined || scope.redacted.includes(credential)) continue
-    scope.redacted = [...scope.redacted.slice(0, MAX_REDACTED - 1), credential]
-  }
+  for (const list of storage.getStore()?.redacted ?? []) addTo(list, credential)
 }
 
 /** Runs `fn`, and what it starts, in no scope at all. */

@@ -54,10 +54,10 @@ export class StaticCredential {
   readonly #fields: Record<string, string> = Object.create(null)
 
   constructor(fields: Fields, origin = 'A static credential') {
-    assertObject(fields, 'The fields of a credential')
+    assertObject(fields, 'The fields of a credential', "{ apiKey: '…' }")
     const entries = Object.entries(fields)
     if (entries.length === 0)
-      throw new CredentialError('ERR_CREDENTIAL_MISSING', `${origin} needs a field.`)
+      throw new CredentialError('ERR_CREDENTIAL_MISSING', `${origin} needs at least one field.`)
     entries.forEach(([name, value], index) => {
       const field = `${origin}: ${describeField(name, index + 1)}`
       assertNo(fieldNameProblem(name) ?? textProblem(value), field)
@@ -95,7 +95,7 @@ export class StaticCredential {
     const present = Object.keys(this.#fields).map((key, index) => describeField(key, index + 1))
     throw new CredentialError(
       'ERR_CREDENTIAL_MISSING',
-      `The credential has no value for ${describeField(name)}. It has ${present.join(', ')}.`,
+      `The credential has no value for ${describeField(name)}; it has ${present.join(', ')}.`,
     )
   }
 
@@ -140,7 +140,7 @@ export class OAuthCredential {
     properties: OAuthProperties,
     origins: Partial<Record<keyof OAuthProperties, string>> = {},
   ) {
-    assertObject(properties, 'The properties of a credential')
+    assertObject(properties, 'The properties of a credential', "{ accessToken: '…' }")
     this.#values = checkProperties(properties, (property) => origins[property] ?? property)
     Object.freeze(this)
   }
@@ -212,7 +212,7 @@ export class OAuthCredential {
    * Whether the access token has expired, or will within the leeway; `false` when its expiry is unknown.
    *
    * @param leewaySeconds - seconds, 0 or more; default 60
-   * @throws TypeError `ERR_INVALID_ARG_VALUE` for a leeway that is no such number
+   * @throws TypeError `ERR_INVALID_ARG_VALUE` for any other leeway
    * @example
    * if (getCredentials('oauth').isExpired()) return 'The session has expired: connect the account again.'
    */
@@ -323,12 +323,24 @@ export function assertType(type: CredentialType | undefined): void {
     throw misuse('ERR_INVALID_ARG_VALUE', 'The type of a credential is either "static" or "oauth".')
 }
 
+/** The type to read; fields are those of a static credential. */
+export function typeFor(
+  type: CredentialType | undefined,
+  fields: readonly string[] | undefined,
+): CredentialType | undefined {
+  assertType(type)
+  if (fields === undefined) return type
+  if (type !== 'oauth') return 'static'
+  throw misuse('ERR_INVALID_ARG_VALUE', 'The option fields is for { type: "static" }.')
+}
+
 // What is printed
 
+const printedName = (name: string, index: number): string =>
+  looksLikeAName(name) ? name : describeField(name, index + 1)
+
 function redactFields(fields: Fields): Fields {
-  const names = Object.keys(fields).map((name, index) =>
-    looksLikeAName(name) ? name : describeField(name, index + 1),
-  )
+  const names = Object.keys(fields).map(printedName)
   return Object.fromEntries(names.map((name) => [name, REDACTED]))
 }
 
@@ -337,7 +349,11 @@ function redactStrings(value: JsonValue): JsonValue {
   if (typeof value === 'string') return REDACTED
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(redactStrings)
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, redactStrings(part)]))
+  const entries = Object.entries(value).map(([key, part], index) => [
+    printedName(key, index),
+    redactStrings(part),
+  ])
+  return Object.fromEntries(entries)
 }
 
 // Node.js and Bun, then Deno.
@@ -359,12 +375,13 @@ for (const prototype of [StaticCredential.prototype, OAuthCredential.prototype])
 const SEED = Math.floor(Math.random() * 2 ** 32)
 
 /**
- * Test runners cannot see private fields: by this tag, which they compare, credentials with different secrets differ. It is
- * 16 bits of an FNV-1a hash that starts anywhere, so that it tells nothing of them.
+ * Test runners do not see private fields, but compare tags: by this one, credentials with different secrets differ. It is 16
+ * bits of an FNV-1a hash, and starts with a random number, so that it tells nothing of the secrets.
  */
 function tagOf(name: string, values: object): string {
+  const entries = Object.entries(values).sort(([one], [other]) => (one < other ? -1 : 1))
   let hash = SEED
-  for (const character of JSON.stringify(Object.entries(values)))
-    hash = Math.imul(hash ^ character.charCodeAt(0), 16_777_619)
+  for (const character of JSON.stringify(entries))
+    hash = Math.imul(hash ^ Number(character.codePointAt(0)), 16_777_619)
   return `${name} ${(hash >>> 16).toString(16)}`
 }

@@ -1,4 +1,4 @@
-import { assertType, OAuthCredential, StaticCredential } from './credential.ts'
+import { OAuthCredential, StaticCredential, typeFor } from './credential.ts'
 import type { CredentialType, ResolvedCredential } from './credential.ts'
 import {
   assertObject,
@@ -8,9 +8,9 @@ import {
   misuse,
 } from './errors.ts'
 import {
-  assertFields,
   assertNo,
   describeField,
+  missingFields,
   parseFields,
   parseScopes,
   parseTimestamp,
@@ -86,14 +86,15 @@ export function parseEnv(
   type?: CredentialType,
   options: ParseEnvOptions = {},
 ): ResolvedCredential {
-  assertObject(env, 'The environment')
-  assertType(type)
+  assertObject(env, 'The environment', 'process.env')
   assertOptions(options, 'parseEnv', { fields: ['strings'] })
+  const { fields } = options
+  const asked = typeFor(type, fields)
   const variables = new Variables(prefix, env)
   return asServerFault(() =>
-    typeToRead(variables, type) === 'oauth'
+    typeToRead(variables, asked) === 'oauth'
       ? parseOAuth(variables)
-      : parseStatic(variables, options.fields),
+      : parseStatic(variables, fields),
   )
 }
 
@@ -105,19 +106,20 @@ export function parseRefreshableEnv(
   const variables = new Variables(prefix, env)
   return asServerFault(() => {
     typeToRead(variables, 'oauth')
-    if (variables.read('ACCESS_TOKEN') !== undefined) return parseOAuth(variables)
-    const { accessToken: _, expiresAt: __, ...properties } = readProperties(variables)
-    const { refreshToken, clientId, tokenUri } = properties
-    if (refreshToken && clientId && tokenUri)
-      return { ...properties, refreshToken, clientId, tokenUri }
-    const { start } = variables
-    const others = `${start}REFRESH_TOKEN, ${start}CLIENT_ID and ${start}TOKEN_URI`
-    throw missing(
-      variables,
-      `Set ${start}ACCESS_TOKEN to the access token, or ${others} to get one.`,
-      'oauth',
-    )
+    return variables.read('ACCESS_TOKEN') ? parseOAuth(variables) : parseGrant(variables)
   })
+}
+
+function parseGrant(variables: Variables): RefreshGrant {
+  const { start } = variables
+  const { refreshToken, clientId, tokenUri, ...properties } = readProperties(variables)
+  if (!refreshToken || !clientId || !tokenUri) {
+    const others = `${start}REFRESH_TOKEN, ${start}CLIENT_ID and ${start}TOKEN_URI`
+    const advice = `Set ${start}ACCESS_TOKEN to the access token, or ${others} to get one.`
+    throw missing(variables, advice, 'oauth')
+  }
+  const { clientSecret, scopes, extra } = properties
+  return { refreshToken, clientId, tokenUri, clientSecret, scopes, extra }
 }
 
 /** The environment is the server's own, whatever is wrong with it. */
@@ -148,14 +150,21 @@ export function variableNames(
   return names.map((name) => variables.start + name)
 }
 
+export function assertPrefix(prefix: unknown): void {
+  if (typeof prefix === 'string') return
+  throw misuse(
+    'ERR_INVALID_ARG_TYPE',
+    'The prefix of the variables must be a string, such as "WEATHER_".',
+  )
+}
+
 /** The variables of a prefix, by what stands behind it in their names. */
 class Variables {
   readonly start: string
   readonly #env: Environment
 
   constructor(prefix: string, env: Environment) {
-    if (typeof prefix !== 'string')
-      throw misuse('ERR_INVALID_ARG_TYPE', 'The prefix of the variables must be a string.')
+    assertPrefix(prefix)
     this.start = prefix.toUpperCase()
     this.#env = env
   }
@@ -169,6 +178,10 @@ class Variables {
     } catch {
       return undefined
     }
+  }
+
+  listSet(): string[] {
+    return (this.list('') ?? []).filter((name) => this.isSet(name))
   }
 
   isSet(name: string): boolean {
@@ -217,14 +230,13 @@ class Variables {
   }
 }
 
-/** What people paste, and no shell or .env loader has taken off. */
+/** What people paste, and what no shell or .env loader has changed. */
 function valueProblem(value: unknown): Problem {
   // Workers can bind other things than strings.
   if (typeof value !== 'string') return 'must be a string'
-  if (/^(["']).*\1$/s.test(value))
-    return 'is in quotes, which nothing takes off: write it without them'
-  if (/^\$\{\w+\}$/.test(value))
-    return 'refers to a variable, which nothing has expanded: write its value'
+  if (/^(["']).*\1$/s.test(value)) return 'has quotes around it, which nothing removes: omit them'
+  if (/^\$\{[\w:.-]+\}$/.test(value))
+    return 'refers to a variable, which nothing has expanded: write the value itself'
   return undefined
 }
 
@@ -236,7 +248,7 @@ function typeToRead(variables: Variables, type: CredentialType | undefined): Cre
   if (type === undefined || declared === type) return declared
   throw new CredentialError(
     'ERR_CREDENTIAL_TYPE',
-    `${variable} says ${declared}, but this server asks for ${type}.`,
+    `${variable} says ${declared}, but this server asks for ${type}: set it to ${type}, or remove it.`,
   )
 }
 
@@ -259,19 +271,20 @@ function parseStatic(variables: Variables, required: readonly string[] = []): St
   const json = variables.read('FIELDS')
   const origin = json ? `${start}FIELDS` : `${start}FIELD_*`
   const fields = json ? parseFields(json, origin) : Object.fromEntries(variables.readFields())
+  const names = missingFields(fields, required)
+  const single = names.map((name) => `${start}FIELD_${name}`).join(' and ')
   if (Object.keys(fields).length === 0) {
-    const each =
-      required.length > 0
-        ? required.map((name) => `${start}FIELD_${name}`).join(' and ')
-        : `${start}FIELD_<name> for each`
+    const each = single || `${start}FIELD_<name> for each`
     const advice = `Set ${start}FIELDS to a JSON object with a field, or ${each}.`
-    throw missing(variables, advice, 'static')
+    throw missing(variables, advice, 'static', names)
   }
-  assertFields(fields, required, (name) =>
-    json ? `${origin}: field "${name}"` : `${start}FIELD_${name}`,
-  )
-  return new StaticCredential(fields, origin)
+  if (names.length === 0) return new StaticCredential(fields, origin)
+  if (json)
+    throw invalidCredential(`${origin} needs a value for ${names.map(quote).join(' and ')}.`)
+  throw invalidCredential(`Set ${single}.${hintOfName(variables, 'static', names)}`)
 }
+
+const quote = (name: string): string => `"${name}"`
 
 function parseOAuth(variables: Variables): OAuthCredential {
   const { start } = variables
@@ -293,7 +306,8 @@ function readProperties(variables: Variables) {
     clientSecret: read('clientSecret'),
     tokenUri: read('tokenUri'),
   }
-  const scopes = parseScopes(read('scopes') ?? '', nameOf('scopes'))
+  const list = read('scopes')
+  const scopes = list === undefined ? undefined : parseScopes(list, nameOf('scopes'))
   const time = read('expiresAt')
   const expiresAt = time === undefined ? undefined : parseTimestamp(time, nameOf('expiresAt'))
   return { ...texts, scopes, expiresAt, extra: readExtra(variables) }
@@ -315,39 +329,64 @@ function missing(
   variables: Variables,
   advice: string,
   type: CredentialType | undefined,
+  fields: readonly string[] = [],
 ): CredentialError {
-  const hint = hintFor(variables, type)
-  return new CredentialError('ERR_CREDENTIAL_MISSING', hint ? `${advice} ${hint}` : advice)
+  const hint = hintOfType(variables, type) || hintOfName(variables, type, fields)
+  return new CredentialError('ERR_CREDENTIAL_MISSING', advice + hint)
 }
 
-/** What may have been meant, by the names of the variables that are set. */
-function hintFor(variables: Variables, type: CredentialType | undefined): string | undefined {
+// Hints: what may have been meant, by the names of the variables that are set
+
+function hintOfType(variables: Variables, type: CredentialType | undefined): string {
   const { start } = variables
   if (start !== '' && !start.endsWith('_') && variables.list('_')?.length)
-    return `There are variables that start with ${start}_: is that the prefix?`
-  const names = (variables.list('') ?? []).filter((name) => variables.isSet(name))
-  const field = names.find((name) => /^FIELDS$|^FIELD_./.test(name))
-  if (type === 'oauth' && field) return `${start}${field} is set: is { type: "static" } meant?`
-  if (type === 'static' && names.includes('ACCESS_TOKEN'))
-    return `${start}ACCESS_TOKEN is set: is { type: "oauth" } meant?`
-  // Without a prefix, every variable of the shell would be a candidate.
-  const other = start === '' ? undefined : names.find(isUnknown)
-  const meant = other && likelyName(other, type)
-  return meant && `${start}${other} is set: is ${start}${meant} meant?`
+    return ` There are variables that start with ${start}_: is that the prefix?`
+  const field = variables.listSet().find((name) => /^FIELDS$|^FIELD_./.test(name))
+  if (type === 'oauth' && field) return ` ${start}${field} is set: did you mean { type: "static" }?`
+  if (type === 'static' && variables.isSet('ACCESS_TOKEN'))
+    return ` ${start}ACCESS_TOKEN is set: did you mean { type: "oauth" }?`
+  return ''
 }
 
-const KNOWN: readonly string[] = ['CRED_TYPE', 'FIELDS', ...Object.values(OAUTH_VARIABLES)]
+function hintOfName(
+  variables: Variables,
+  type: CredentialType | undefined,
+  fields: readonly string[],
+): string {
+  const { start } = variables
+  const wanted = fields.map((name) => `FIELD_${name}`)
+  if (type !== 'static') wanted.push(...Object.values(OAUTH_VARIABLES))
+  for (const name of variables.listSet()) {
+    const spelling = spellingOf(name)
+    const alike = wanted.find((variable) => spellingOf(variable) === spelling)
+    // Without a prefix, everything that the shell sets would be a candidate.
+    const guess = start === '' ? undefined : guessFrom(name, type, fields)
+    const meant = alike ?? guess
+    if (meant !== undefined && !variables.isSet(meant))
+      return ` ${start}${name} is set: did you mean ${start}${meant}?`
+  }
+  return ''
+}
 
-const isUnknown = (name: string): boolean =>
-  /^\w+$/.test(name) && !KNOWN.includes(name) && !/^(?:FIELD|EXTRA)_/.test(name)
-
-function likelyName(name: string, type: CredentialType | undefined): string | undefined {
+function guessFrom(
+  name: string,
+  type: CredentialType | undefined,
+  fields: readonly string[],
+): string | undefined {
   if (type !== 'static') {
     if (/(?:^|_)(?:TOKEN|PAT)$/.test(name)) return OAUTH_VARIABLES.accessToken
-    if (/UR[LI]$|ENDPOINT$/.test(name)) return OAUTH_VARIABLES.tokenUri
+    if (/TOKEN_(?:URL|ENDPOINT)$/.test(name)) return OAUTH_VARIABLES.tokenUri
   }
-  return type === 'oauth' ? undefined : `FIELD_${toCamelCase(name)}`
+  const isKey = /(?:^|_)(?:KEY|TOKEN|PAT|SECRET|PASSWORD)$/.test(name)
+  if (type === 'oauth' || fields.length > 0 || !isKey) return undefined
+  return `FIELD_${toCamelCase(name)}`
 }
+
+const spellingOf = (name: string): string =>
+  name
+    .replace(/^FIELD_/i, '')
+    .replaceAll('_', '')
+    .toLowerCase()
 
 const toCamelCase = (name: string): string =>
   name.toLowerCase().replace(/_+(.)/g, (_, letter: string) => letter.toUpperCase())

@@ -77,12 +77,15 @@ export class CredentialError extends Error {
 
 const CONNECT_THE_ACCOUNT =
   'Connect the account in the gateway that calls this server; never paste the secret into the chat.'
+const LIST_THE_HEADERS =
+  "MissingCredentialHeaderError takes a list of header names, such as ['X-API-Key']."
 
 /**
  * A required header is missing or empty, with code `ERR_CREDENTIAL_MISSING`.
  *
  * @param missingHeaders - the names of the headers, any one of which would do
  * @param reason - a sentence that replaces the one that lists them
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` for names that are not in a list
  * @example
  * throw new MissingCredentialHeaderError(['X-API-Key'])
  */
@@ -93,6 +96,7 @@ export class MissingCredentialHeaderError extends CredentialError {
   readonly missingHeaders: readonly string[]
 
   constructor(missingHeaders: readonly string[], reason?: string) {
+    if (!Array.isArray(missingHeaders)) throw misuse('ERR_INVALID_ARG_TYPE', LIST_THE_HEADERS)
     const sentence = reason ?? `The request carries no ${missingHeaders.join(' or ')} header.`
     super('ERR_CREDENTIAL_MISSING', `${sentence} ${CONNECT_THE_ACCOUNT}`)
     this.missingHeaders = Object.freeze([...missingHeaders])
@@ -144,7 +148,7 @@ export interface ConnectRequiredOptions {
  *
  * @param url - an `https:` or `http:` URL, which holds no secret and is worth nothing to anybody else
  * @param options - `message`, `scopes`, and the check `isConnected`
- * @throws TypeError `ERR_INVALID_ARG_VALUE` for a URL that is none
+ * @throws TypeError `ERR_INVALID_ARG_VALUE` for anything but such a URL, and for an option that is not as it should be
  * @example
  * throw new ConnectRequiredError('https://mcp.example.com/connect/github', { scopes: ['repo'] })
  */
@@ -159,7 +163,12 @@ export class ConnectRequiredError extends CredentialError {
 
   constructor(url: string, options: ConnectRequiredOptions = {}) {
     if (typeof url !== 'string' || !/^https?:\/\/[\x21-\x7e]+$/.test(url))
-      throw misuse('ERR_INVALID_ARG_VALUE', 'ConnectRequiredError takes an https: URL.')
+      throw misuse('ERR_INVALID_ARG_VALUE', ABSOLUTE_URL)
+    assertOptions(options, 'ConnectRequiredError', {
+      message: ['string'],
+      scopes: ['strings'],
+      isConnected: ['function'],
+    })
     const { message = 'The account has to be connected first.', scopes = [], isConnected } = options
     super('ERR_CREDENTIAL_CONNECT', `${message} Open ${url}`)
     this.url = url
@@ -173,6 +182,9 @@ export class ConnectRequiredError extends CredentialError {
   }
 }
 
+const ABSOLUTE_URL =
+  'ConnectRequiredError takes the URL of a page, such as https://mcp.example.com/connect.'
+
 export const invalidCredential = (message: string): CredentialError =>
   new CredentialError('ERR_CREDENTIAL_INVALID', message)
 
@@ -184,25 +196,47 @@ export function misuse(
   return Object.assign(new TypeError(message), { code })
 }
 
-export function assertObject(value: unknown, name: string): void {
-  const isObject = typeof value === 'object' && value !== null
-  if (!isObject) throw misuse('ERR_INVALID_ARG_TYPE', `${name} must be given as an object.`)
+export function assertObject(value: unknown, name: string, example = ''): void {
+  if (typeof value === 'object' && value !== null) return
+  const advice = example === '' ? '' : `, such as ${example}`
+  throw misuse('ERR_INVALID_ARG_TYPE', `${name} must be given as an object${advice}.`)
 }
 
 /** A kind of value that an option takes. */
 export type OptionKind =
-  'array' | 'boolean' | 'function' | 'object' | 'seconds' | 'string' | 'strings'
+  | 'array'
+  | 'boolean'
+  | 'date'
+  | 'function'
+  | 'object'
+  | 'refresher'
+  | 'seconds'
+  | 'string'
+  | 'strings'
+  | 'type'
+  | 'verifier'
 
-const isString = (value: unknown): boolean => typeof value === 'string'
+type IsOfKind = (value: unknown) => boolean
 
-const KINDS: Readonly<Record<OptionKind, (value: unknown) => boolean>> = {
-  array: Array.isArray,
-  boolean: (value) => typeof value === 'boolean',
-  function: (value) => typeof value === 'function',
-  object: (value) => typeof value === 'object' && value !== null,
-  seconds: (value) => typeof value === 'number' && value >= 0 && value < Infinity,
-  string: isString,
-  strings: (value) => Array.isArray(value) && value.every(isString),
+const isString: IsOfKind = (value) => typeof value === 'string'
+const isFunction: IsOfKind = (value) => typeof value === 'function'
+
+// What an option of each kind must be, for the message, and whether a value is.
+const KINDS: Readonly<Record<OptionKind, readonly [description: string, isOfKind: IsOfKind]>> = {
+  array: ['a list', Array.isArray],
+  boolean: ['true or false', (value) => typeof value === 'boolean'],
+  date: ['a Date', (value) => value instanceof Date],
+  function: ['a function', isFunction],
+  object: ['an object', (value) => typeof value === 'object' && value !== null],
+  refresher: ['a function, such as createRefresher() returns', isFunction],
+  seconds: [
+    'a finite number of seconds, 0 or more',
+    (value) => typeof value === 'number' && value >= 0 && value < Infinity,
+  ],
+  string: ['a string', isString],
+  strings: ['a list of strings', (value) => Array.isArray(value) && value.every(isString)],
+  type: ['"static" or "oauth"', (value) => value === 'static' || value === 'oauth'],
+  verifier: ['a function, such as createSignatureVerifier({ keys }) returns', isFunction],
 }
 
 /** The kinds of value that each option takes. */
@@ -222,30 +256,21 @@ export function assertOptions<Options extends object>(
   owner: string,
   kinds: OptionKinds<Options>,
 ): void {
-  assertObject(options, `The options of ${owner}`)
   const known = new Map<string, readonly OptionKind[]>(Object.entries(kinds))
+  const names = [...known.keys()].join(', ')
+  assertObject(options, `The options of ${owner}`, `{ ${names} }`)
   for (const [name, value] of Object.entries(options)) {
     const allowed = known.get(name)
-    if (allowed === undefined) throw unknownOption(name, owner, [...known.keys()])
-    const isAllowed = value === undefined || allowed.some((kind) => KINDS[kind](value))
-    if (isAllowed) continue
+    if (allowed === undefined) {
+      // What stands where a name belongs may be a secret.
+      const shown = /^[A-Za-z]{1,40}$/.test(name) ? `"${name}"` : 'One of the names'
+      throw misuse('ERR_INVALID_ARG_VALUE', `${shown} is not an option of ${owner}: use ${names}.`)
+    }
+    if (value === undefined || allowed.some((kind) => KINDS[kind][1](value))) continue
+    const descriptions = allowed.map((kind) => KINDS[kind][0])
     throw misuse(
       'ERR_INVALID_ARG_VALUE',
-      `The option ${name} of ${owner} must be ${allowed.map(describeKind).join(' or ')}.`,
+      `The option ${name} of ${owner} must be ${descriptions.join(' or ')}.`,
     )
   }
-}
-
-function unknownOption(name: string, owner: string, known: readonly string[]): TypeError {
-  const shown = /^[A-Za-z]{1,40}$/.test(name) ? ` "${name}"` : ''
-  return misuse(
-    'ERR_INVALID_ARG_VALUE',
-    `${owner} has no option${shown}: there are ${known.join(', ')}.`,
-  )
-}
-
-function describeKind(kind: OptionKind): string {
-  if (kind === 'seconds') return 'a finite number of seconds, 0 or more'
-  if (kind === 'strings') return 'a list of strings'
-  return /^[ao]/.test(kind) ? `an ${kind}` : `a ${kind}`
 }

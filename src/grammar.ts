@@ -68,12 +68,11 @@ export function scopesProblem(scopes: unknown): Problem {
 }
 
 /**
- * RFC 6749 section 3.3: scopes are separated by spaces. It allows a comma inside of one, but no provider is known that
- * has any, while many people separate them so.
+ * RFC 6749 section 3.3: scopes are separated by spaces, and have no quotes. It allows a comma inside of one, but no
+ * provider is known that has any, while many people separate them so, and so does a header that was sent twice.
  */
 export function parseScopes(text: string, name: string): string[] {
-  if (text.includes(','))
-    assertNo('must be separated by spaces, not by commas (or was the header sent twice?)', name)
+  if (/[,"]/.test(text)) assertNo('must be separated by spaces, without commas or quotes', name)
   return splitScopes(text)
 }
 
@@ -136,7 +135,9 @@ export function parseJson(text: string, name: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw invalidCredential(`${name} is not valid JSON.`)
+    // As Python prints it, and as JavaScript takes it.
+    const advice = /^\s*[[{]\s*'/.test(text) ? ': its strings need double quotes' : ''
+    throw invalidCredential(`${name} is not valid JSON${advice}.`)
   }
 }
 
@@ -166,16 +167,11 @@ function fieldProblem(value: unknown): Problem {
   return 'must be a string: put it in quotes'
 }
 
-/** Refuses a static credential that lacks a field which its server has declared, or has it empty. */
-export function assertFields(
+/** The fields that a server has declared, and that are absent or empty. */
+export const missingFields = (
   fields: Readonly<Record<string, string>>,
-  required: readonly string[],
-  nameOf: (field: string) => string,
-): void {
-  for (const field of required)
-    if (!Object.hasOwn(fields, field) || fields[field] === '')
-      assertNo('must be set', nameOf(field))
-}
+  required: readonly string[] = [],
+): string[] => required.filter((field) => !Object.hasOwn(fields, field) || fields[field] === '')
 
 /** What `extra` is made of; the constructor checks the rest. */
 export function parseExtra(text: string, name: string): JsonObject {
@@ -193,7 +189,7 @@ function assertNoDuplicateKey(text: string, name: string): void {
     else if (part.endsWith(':')) {
       const key: string = JSON.parse(part.slice(0, -1))
       const keys = objects.at(-1)
-      if (keys?.has(key)) assertNo('is there twice', `${name}: ${describeField(key, keys.size)}`)
+      if (keys?.has(key)) assertNo('appears twice', `${name}: ${describeField(key, keys.size)}`)
       keys?.add(key)
     }
   }

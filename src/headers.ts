@@ -1,15 +1,16 @@
-import { assertCredential, assertType, OAuthCredential, StaticCredential } from './credential.ts'
+import { assertCredential, OAuthCredential, StaticCredential, typeFor } from './credential.ts'
 import type { CredentialType, ResolvedCredential } from './credential.ts'
 import {
   assertObject,
   assertOptions,
   invalidCredential,
   MissingCredentialHeaderError,
+  misuse,
 } from './errors.ts'
 import {
-  assertFields,
   assertNo,
   escapeUnicode,
+  missingFields,
   parseExtra,
   parseFields,
   parseJson,
@@ -79,12 +80,12 @@ export function parseHeaders(
   type?: CredentialType,
   options?: ParseHeadersOptions,
 ): ResolvedCredential {
-  assertObject(headers, 'Headers')
-  assertType(type)
+  assertObject(headers, 'Headers', 'request.headers')
   if (options !== undefined) assertOptions(options, 'parseHeaders', { fields: ['strings'] })
+  const fields = options?.fields
   const read = readerOf(headers)
-  const typeToRead = type ?? typeOfWhatIsThere(read)
-  return typeToRead === 'oauth' ? parseOAuth(read) : parseStatic(read, options?.fields)
+  const typeToRead = typeFor(type, fields) ?? typeOfWhatIsThere(read)
+  return typeToRead === 'oauth' ? parseOAuth(read) : parseStatic(read, fields)
 }
 
 function readerOf(headers: WebHeaders | HeaderRecord): ReadHeader {
@@ -94,7 +95,7 @@ function readerOf(headers: WebHeaders | HeaderRecord): ReadHeader {
   for (const name of Object.keys(headers)) {
     const header = KNOWN.get(name.toLowerCase())
     if (header === undefined) continue
-    if (found.has(header)) throw invalidCredential(`${header} is there in two spellings.`)
+    if (found.has(header)) throw invalidCredential(`${header} was sent in two spellings.`)
     found.set(header, singleValue(headers[name], header))
   }
   return (header) => found.get(header)
@@ -116,7 +117,7 @@ function typeOfWhatIsThere(read: ReadHeader): CredentialType {
   const isOAuth = read(accessToken) !== undefined
   const isStatic = read(fields) !== undefined
   if (isOAuth && isStatic)
-    throw invalidCredential(`Both ${accessToken} and ${fields} are there: send one of them.`)
+    throw invalidCredential(`Both ${accessToken} and ${fields} were sent: send one of them.`)
   if (!isOAuth && !isStatic) throw new MissingCredentialHeaderError([accessToken, fields])
   return isOAuth ? 'oauth' : 'static'
 }
@@ -128,8 +129,10 @@ function parseStatic(read: ReadHeader, required: readonly string[] = []): Static
   const fields = parseFields(json, header)
   if (Object.keys(fields).length === 0)
     throw new MissingCredentialHeaderError([header], `${header} holds no field.`)
-  assertFields(fields, required, (name) => `${header}: field "${name}"`)
-  return new StaticCredential(fields, header)
+  const names = missingFields(fields, required)
+  if (names.length === 0) return new StaticCredential(fields, header)
+  const quoted = names.map((name) => `"${name}"`).join(' and ')
+  throw invalidCredential(`${header} needs a value for ${quoted}.`)
 }
 
 function parseOAuth(read: ReadHeader): OAuthCredential {
@@ -188,8 +191,8 @@ export function formatHeaders(credential: ResolvedCredential): Record<string, st
 
 function formatScopes(scopes: readonly string[]): string {
   const text = scopes.join(' ')
-  // The parser would take these for a list, and for what a comma separates.
-  return text.startsWith('[') || text.includes(',') ? JSON.stringify(scopes) : text
+  // What the parser would take for a list, or refuse.
+  return /^\[|[,"]/.test(text) ? JSON.stringify(scopes) : text
 }
 
 const toAscii = (value: object): string =>
@@ -223,11 +226,15 @@ export function stripCredentialHeaders(
   headers: WebHeaders | Readonly<Record<string, unknown>>,
   also: readonly string[] = [],
 ): object {
-  assertObject(headers, 'Headers')
+  assertObject(headers, 'Headers', 'request.headers')
+  if (!Array.isArray(also)) throw misuse('ERR_INVALID_ARG_TYPE', LIST_THE_NAMES)
   const others = also.map((name) => name.toLowerCase())
   const isOurs = (name: string) => isCredentialHeader(name) || others.includes(name.toLowerCase())
   return isWebHeaders(headers) ? stripWebHeaders(headers, isOurs) : stripRecord(headers, isOurs)
 }
+
+const LIST_THE_NAMES =
+  'Further names for stripCredentialHeaders are given as a list, such as ["x-api-key"].'
 
 type IsOurs = (name: string) => boolean
 
@@ -246,19 +253,18 @@ function stripRecord(headers: Readonly<Record<string, unknown>>, isOurs: IsOurs)
   const entries = Object.entries(headers).flatMap(([name, value]) => {
     if (isOurs(name)) return []
     if (!/^connection$/i.test(name)) return [[name, value]]
-    const kept = keptValue(value, isOurs)
+    if (Array.isArray(value)) {
+      const kept = value.map((item) => keptOptions(item, isOurs)).filter((item) => item !== '')
+      return kept.length === 0 ? [] : [[name, kept]]
+    }
+    const kept = keptOptions(value, isOurs)
     return kept === '' ? [] : [[name, kept]]
   })
   return Object.fromEntries(entries)
 }
 
-function keptValue(value: unknown, isOurs: IsOurs): unknown {
-  if (Array.isArray(value))
-    return value.map((item) => keptValue(item, isOurs)).filter((item) => item !== '')
-  return typeof value === 'string' ? keptOptions(value, isOurs) : value
-}
-
-function keptOptions(value: string, isOurs: IsOurs): string {
+function keptOptions<V>(value: V, isOurs: IsOurs): V | string {
+  if (typeof value !== 'string') return value
   const options = value.split(',').map((option) => option.trim())
   return options.filter((option) => !isOurs(option)).join(', ')
 }

@@ -1,5 +1,5 @@
 import { assertOptions, CredentialError, invalidCredential, misuse } from './errors.ts'
-import { isCredentialHeader } from './headers.ts'
+import { isCredentialHeader, isWebHeaders } from './headers.ts'
 import type { WebHeaders } from './headers.ts'
 
 const SIGNATURE = 'X-MCP-Cred-Signature'
@@ -45,7 +45,10 @@ function importKey(key: SigningKey): Promise<object> {
 function bytesOf(key: SigningKey): Bytes {
   const bytes = typeof key === 'string' ? encode(key) : key
   if (bytes instanceof Uint8Array && bytes.length >= 32) return bytes
-  throw misuse('ERR_INVALID_ARG_VALUE', 'A key for signatures must have at least 32 bytes.')
+  throw misuse(
+    'ERR_INVALID_ARG_VALUE',
+    'A key for signatures must be a string or bytes, of at least 32 bytes: openssl rand -hex 32 makes one.',
+  )
 }
 
 /** Options of {@link signHeaders}. */
@@ -64,7 +67,8 @@ export interface SignHeadersOptions {
  * @param key - a secret of at least 32 bytes that the server has too
  * @param options - `audience` and `time`
  * @throws CredentialError `ERR_CREDENTIAL_INVALID` for a value that is not ASCII, which no signature survives
- * @throws TypeError `ERR_INVALID_ARG_VALUE` for a key that is too short, an audience with a line break, a time that is none
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` for Web `Headers`, `ERR_INVALID_ARG_VALUE` for a key that is too short, and for
+ *   an option that is not as it should be
  * @example
  * const headers = await signHeaders(formatHeaders(credential), process.env.GATEWAY_KEY, { audience: 'issues' })
  */
@@ -73,15 +77,22 @@ export async function signHeaders(
   key: SigningKey,
   options: SignHeadersOptions = {},
 ): Promise<Record<string, string>> {
+  assertOptions(options, 'signHeaders', { audience: ['string'], time: ['date'] })
+  if (isWebHeaders(headers))
+    throw misuse(
+      'ERR_INVALID_ARG_TYPE',
+      'signHeaders takes Object.fromEntries(headers) of Headers.',
+    )
   const { audience, time = new Date() } = options
   const unsigned = Object.entries(headers).filter(
     ([name]) => name.toLowerCase() !== SIGNATURE.toLowerCase(),
   )
   const signed = unsigned.filter(([name]) => isSigned(name))
   const bad = signed.find(([, value]) => !isAscii(value))
-  if (bad) throw invalidCredential(`${bad[0]} must be ASCII.`)
+  if (bad) throw invalidCredential(`${bad[0]} must be printable ASCII on one line.`)
   const seconds = Math.floor(time.getTime() / 1000)
-  if (!(seconds >= 0)) throw misuse('ERR_INVALID_ARG_VALUE', 'time must be a valid Date.')
+  if (!(seconds >= 0))
+    throw misuse('ERR_INVALID_ARG_VALUE', 'time must be a valid Date, from 1970 on.')
   const signature = await subtleCrypto().sign(
     'HMAC',
     await importKey(key),
@@ -105,7 +116,7 @@ function textToSign(
 ): string {
   // Nothing else in the text could be taken for the end of a line: HTTP has none in names and values.
   if (/[\r\n]/.test(audience))
-    throw misuse('ERR_INVALID_ARG_VALUE', 'audience must not have a line break in it.')
+    throw misuse('ERR_INVALID_ARG_VALUE', 'audience must not contain a line break.')
   // HTTP takes white space off the ends of values. Not by a regular expression: these values come from anybody, and one with
   // many spaces in its middle would take the square of its length.
   const byName = headers.map(([name, value]): [string, string] => [
@@ -120,8 +131,8 @@ function textToSign(
 
 /** Options of {@link createSignatureVerifier}. */
 export interface SignatureVerifierOptions {
-  /** The secrets that a gateway may have signed with; several while they are changed. */
-  readonly keys: readonly SigningKey[]
+  /** The secrets that a gateway may have signed with; several while they are changed. `undefined` and `''` are left out. */
+  readonly keys: readonly (SigningKey | undefined)[]
   /** The audience that the gateway signs for; by default none. */
   readonly audience?: string | undefined
   /** How far the time of a signature may be from now, in seconds; by default 60. */
@@ -146,11 +157,12 @@ export function createSignatureVerifier(
     audience: ['string'],
     toleranceSeconds: ['seconds'],
   })
-  const { keys, audience, toleranceSeconds = 60 } = options
-  if (!Array.isArray(keys) || keys.length === 0)
-    throw misuse('ERR_INVALID_ARG_VALUE', 'createSignatureVerifier needs at least one key.')
+  const { keys = [], audience, toleranceSeconds = 60 } = options
+  // An empty variable counts as not set.
+  const given = keys.filter((key): key is SigningKey => key !== undefined && key !== '')
+  if (given.length === 0) throw misuse('ERR_INVALID_ARG_VALUE', NO_KEY)
   // Copies: the caller may wipe its bytes, or change its list, before the first request comes.
-  const secrets = keys.map((key) => Uint8Array.from(bytesOf(key)))
+  const secrets = given.map((key) => Uint8Array.from(bytesOf(key)))
   textToSign(0, audience, [])
   let imported: readonly object[] | undefined
 
@@ -165,7 +177,7 @@ export function createSignatureVerifier(
       .filter(isSigned)
       .map((name): [string, string] => [name, String(headers.get(name))])
     if (!signed.every(([, value]) => isAscii(value)))
-      throw untrusted('A credential header of this request is not ASCII.')
+      throw untrusted('A credential header of this request is not ASCII on one line.')
     const data = encode(textToSign(seconds, audience, signed))
     // Not the promise: on Workers one must not be awaited by another request.
     imported ??= await Promise.all(secrets.map(importKey))
@@ -174,10 +186,13 @@ export function createSignatureVerifier(
       if (await subtleCrypto().verify('HMAC', key, signature, data)) return true
     }
     throw untrusted(
-      `${SIGNATURE} does not fit: the headers were changed, or signed with another key or for another audience.`,
+      `${SIGNATURE} does not match: the headers were changed, or signed with another key or for another audience.`,
     )
   }
 }
+
+const NO_KEY =
+  'createSignatureVerifier needs a key, such as { keys: [process.env.GATEWAY_KEY] }: is that variable set?'
 
 function parseSignature(value: string | null | undefined): {
   readonly seconds: number

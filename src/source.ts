@@ -1,12 +1,11 @@
-import { assertCredential, assertType, OAuthCredential } from './credential.ts'
+import { assertCredential, OAuthCredential, typeFor } from './credential.ts'
 import type { CredentialType, ResolvedCredential } from './credential.ts'
-import { parseEnv, parseRefreshableEnv, variableNames, variableOf } from './env.ts'
+import { assertPrefix, parseEnv, parseRefreshableEnv, variableNames, variableOf } from './env.ts'
 import type { Environment, RefreshGrant } from './env.ts'
 import {
   assertObject,
   assertOptions,
   CredentialError,
-  invalidCredential,
   MissingCredentialHeaderError,
   misuse,
 } from './errors.ts'
@@ -108,12 +107,12 @@ export interface FromModeOptions extends FromEnvOptions, FromHeadersOptions {
 }
 
 const ENV_KINDS = {
-  type: ['string'],
+  type: ['type'],
   env: ['object'],
   fields: ['strings'],
-  refresh: ['function'],
+  refresh: ['refresher'],
 } as const
-const HEADER_KINDS = { type: ['string'], fields: ['strings'], verify: ['function'] } as const
+const HEADER_KINDS = { type: ['type'], fields: ['strings'], verify: ['verifier'] } as const
 
 /**
  * A source that reads environment variables with {@link parseEnv}. It follows the variables as they change, new ones within
@@ -133,12 +132,11 @@ export function fromEnv(prefix: string, options: FromEnvOptions = {}): Credentia
 }
 
 function fromVariables(prefix: string, options: FromEnvOptions): CredentialSource {
+  assertPrefix(prefix)
   const { refresh, fields } = options
-  const type = options.type ?? (fields && 'static')
-  assertType(type)
-  assertFieldsAreStatic(options, type)
+  const type = typeFor(options.type, fields)
   if (refresh && type !== 'oauth')
-    throw misuse('ERR_INVALID_ARG_VALUE', 'refresh is for { type: "oauth" }.')
+    throw misuse('ERR_INVALID_ARG_VALUE', 'The option refresh is for { type: "oauth" }.')
   readableEnv(options.env)
   if (refresh === undefined)
     return following(prefix, options.env, type, (env) => parseEnv(prefix, env, type, { fields }))
@@ -150,14 +148,6 @@ function fromVariables(prefix: string, options: FromEnvOptions): CredentialSourc
     assertCredential(fresh, 'A refresher returns')
     return fresh
   }
-}
-
-function assertFieldsAreStatic(
-  options: { readonly fields?: unknown },
-  type: CredentialType | undefined,
-): void {
-  if (options.fields && type === 'oauth')
-    throw misuse('ERR_INVALID_ARG_VALUE', 'fields is for { type: "static" }.')
 }
 
 const SECOND = 1000
@@ -223,7 +213,6 @@ export function fromHeaders(options: FromHeadersOptions): CredentialSource {
 function fromRequest(options: FromHeadersOptions): CredentialSource {
   const { fields, verify } = options
   const type = declaredType(options)
-  assertFieldsAreStatic(options, type)
   return ({ headers }) => {
     if (headers === undefined) {
       const header = type === 'oauth' ? HEADERS.accessToken : HEADERS.fields
@@ -262,11 +251,13 @@ async function whenVerified<T>(
  * if (getCredentialMode() === 'hosted') listen()
  */
 export function getCredentialMode(env: Environment = processEnv() ?? {}): CredentialMode {
-  assertObject(env, 'The environment')
-  const value = env['FASTMCP_CREDENTIAL_MODE'] || 'oss'
-  const mode = value.trim().toLowerCase()
+  assertObject(env, 'The environment', 'process.env')
+  // Workers can bind other things than strings.
+  const value: unknown = env['FASTMCP_CREDENTIAL_MODE'] || 'oss'
+  const mode = String(value).trim().toLowerCase()
   if (mode === 'oss' || mode === 'hosted') return mode
-  throw invalidCredential('FASTMCP_CREDENTIAL_MODE must be oss or hosted.')
+  const message = 'FASTMCP_CREDENTIAL_MODE must be oss or hosted.'
+  throw new CredentialError('ERR_CREDENTIAL_INVALID', message, { isServerFault: true })
 }
 
 /**
@@ -309,8 +300,8 @@ const hasCredentialHeader = (headers: CredentialRequest['headers']): boolean =>
   headers !== undefined && [...headers.keys()].some(isCredentialHeader)
 
 function declaredType(options: FromHeadersOptions): CredentialType {
-  const { type } = options
-  assertType(type)
+  const { type, fields } = options
+  typeFor(type, fields)
   if (type !== undefined) return type
   throw misuse(
     'ERR_INVALID_ARG_VALUE',

@@ -1,12 +1,12 @@
 // Mutations of valid inputs, and what must hold of whatever they become.
 import {
+  createAdapter,
   CredentialError,
   formatHeaders,
   fromHeaders,
   OAuthCredential,
   parseEnv,
   parseHeaders,
-  resolveCredential,
   StaticCredential,
 } from 'mcp-credentials'
 import { redactSecrets } from 'mcp-credentials/redact'
@@ -206,14 +206,14 @@ async function fuzzVerify(mutator: Mutator): Promise<void> {
     Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
   const lower = toLowerCase(signed)
   const mutated = toLowerCase(mutator.record(lower))
-  const found = await resolveCredential(
+  const ask = createAdapter(
     fromHeaders({
       type: mutator.pick(['oauth', 'static']),
       verify: createSignatureVerifier({ keys: [KEY] }),
     }),
-    { headers: mutated },
   )
-  if (found instanceof CredentialError) return check(found, SECRET)
+  const { credential } = await ask({ headers: mutated })
+  if (credential instanceof CredentialError) return check(credential, SECRET)
   // Believed: then nothing of ours is other than it was, but for white space at the ends.
   const ours = (headers: Texts) =>
     JSON.stringify(
@@ -269,7 +269,8 @@ async function fuzzTime(mutator: Mutator): Promise<void> {
     ) || ' '
   const holder = new OAuthCredential({ accessToken: SECRET })
   const of = (length: number) => piece.repeat(Math.ceil(length / piece.length))
-  const verifying = fromHeaders({ type: 'oauth', verify: createSignatureVerifier({ keys: [KEY] }) })
+  const verify = createSignatureVerifier({ keys: [KEY] })
+  const ask = createAdapter(fromHeaders({ type: 'oauth', verify }))
   const signature = {
     'x-mcp-cred-signature': `t=${Math.floor(Date.now() / 1000)},v1=${'0'.repeat(64)}`,
   }
@@ -280,9 +281,7 @@ async function fuzzTime(mutator: Mutator): Promise<void> {
       attempt(() => parseHeaders({ [header]: text }), SECRET)
     for (const header of ['X-MCP-Cred-Extra', 'X-MCP-Cred-Scopes', 'X-MCP-Cred-Expires-At'])
       attempt(() => parseHeaders({ 'X-MCP-Cred-Access-Token': 'a', [header]: text }), SECRET)
-    await resolveCredential(verifying, {
-      headers: { 'x-mcp-cred-access-token': `a${text}a`, ...signature },
-    })
+    await ask({ headers: { 'x-mcp-cred-access-token': `a${text}a`, ...signature } })
     return performance.now() - start
   }
   const [short, long] = [of(8192), of(65_536)]

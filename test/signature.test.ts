@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import {
-  createAdmission,
+  createAdapter,
   CredentialError,
   formatHeaders,
   fromHeaders,
   fromMode,
   OAuthCredential,
-  resolveCredential,
+  toHttpRefusal,
 } from 'mcp-credentials'
 import { createSignatureVerifier, signHeaders } from 'mcp-credentials/signature'
 import type { CredentialSource, HeaderVerifier, WebHeaders } from 'mcp-credentials'
@@ -35,16 +35,12 @@ const sourceOf = (verify: Verify) => fromHeaders({ type: 'oauth', verify: verifi
 // As Node.js gives them.
 const lowerCase = (given: Record<string, string>) =>
   Object.fromEntries(Object.entries(given).map(([name, value]) => [name.toLowerCase(), value]))
-const ask = (
-  source: CredentialSource,
-  given: Record<string, string> | Headers,
-  onError?: (error: unknown) => void,
-) =>
-  resolveCredential(
-    source,
-    { headers: given instanceof Headers ? given : lowerCase(given) },
-    onError,
-  )
+const ask = async (source: CredentialSource, given: Record<string, string> | Headers) => {
+  const call = await createAdapter(source)({
+    headers: given instanceof Headers ? given : lowerCase(given),
+  })
+  return call.credential
+}
 
 async function assertTrusted(verify: Verify, given: Record<string, string>): Promise<void> {
   for (const form of [given, new Headers(given)]) {
@@ -144,8 +140,8 @@ describe('what is not believed', () => {
   const verify: SignatureVerifierOptions = { keys: [key], audience: 'issues' }
   const sign = (given = headers, by = key, options = {}) =>
     signHeaders(given, by, { audience: 'issues', ...options })
-  const FITS_NOT =
-    /^X-MCP-Cred-Signature does not fit: the headers were changed, or signed with another key or for another audience\.$/
+  const NO_MATCH =
+    /^X-MCP-Cred-Signature does not match: the headers were changed, or signed with another key or for another audience\.$/
   const cases: [
     name: string,
     make: () => Promise<Record<string, string> | Headers>,
@@ -202,13 +198,13 @@ describe('what is not believed', () => {
           ),
         }
       },
-      FITS_NOT,
+      NO_MATCH,
     ],
-    ['another token', async () => ({ ...(await sign()), [TOKEN]: `${accessToken}x` }), FITS_NOT],
+    ['another token', async () => ({ ...(await sign()), [TOKEN]: `${accessToken}x` }), NO_MATCH],
     [
       'wider scopes',
       async () => ({ ...(await sign()), 'X-MCP-Cred-Scopes': 'a b admin' }),
-      FITS_NOT,
+      NO_MATCH,
     ],
     [
       'a header more',
@@ -216,17 +212,17 @@ describe('what is not believed', () => {
         ...(await sign({ [TOKEN]: accessToken })),
         'X-MCP-Cred-Extra': '{"tenant":"globex"}',
       }),
-      FITS_NOT,
+      NO_MATCH,
     ],
     [
       'a header more that nobody knows',
       async () => ({ ...(await sign()), 'X-MCP-Cred-Future': '1' }),
-      FITS_NOT,
+      NO_MATCH,
     ],
     [
       'a header more by an alias',
       async () => ({ ...(await sign()), x_mcp_cred_extra: '{}' }),
-      FITS_NOT,
+      NO_MATCH,
     ],
     [
       'a header less',
@@ -234,7 +230,7 @@ describe('what is not believed', () => {
         const { 'X-MCP-Cred-Scopes': _, ...rest } = await sign()
         return rest
       },
-      FITS_NOT,
+      NO_MATCH,
     ],
     [
       'a header sent twice',
@@ -243,7 +239,7 @@ describe('what is not believed', () => {
         both.append(TOKEN, accessToken)
         return both
       },
-      FITS_NOT,
+      NO_MATCH,
     ],
     [
       'a value outside ASCII',
@@ -258,9 +254,9 @@ describe('what is not believed', () => {
       }),
       /not ASCII/,
     ],
-    ['another key', () => sign(headers, otherKey), FITS_NOT],
-    ['another audience', () => sign(headers, key, { audience: 'calendar' }), FITS_NOT],
-    ['no audience', () => sign(headers, key, { audience: undefined }), FITS_NOT],
+    ['another key', () => sign(headers, otherKey), NO_MATCH],
+    ['another audience', () => sign(headers, key, { audience: 'calendar' }), NO_MATCH],
+    ['no audience', () => sign(headers, key, { audience: undefined }), NO_MATCH],
   ]
   for (const [name, make, message] of cases) {
     test(name, async () => {
@@ -269,10 +265,12 @@ describe('what is not believed', () => {
   }
 
   test('is refused with 403, also where a credential is optional', async () => {
-    const admit = createAdmission(sourceOf(verify), { optional: true })
+    const admit = createAdapter(sourceOf(verify), { optional: true })
     const { refusal } = await admit({ headers: lowerCase(headers) })
-    assert.equal(refusal?.status, 403)
-    assert.equal(refusal?.error.code, 'ERR_CREDENTIAL_UNTRUSTED')
+    assert(refusal)
+    const { status, error } = toHttpRefusal(refusal)
+    assert.equal(status, 403)
+    assert.equal(error.code, 'ERR_CREDENTIAL_UNTRUSTED')
     assert.equal((await admit({ headers: { accept: '*/*' } })).refusal, undefined)
   })
 
@@ -282,8 +280,8 @@ describe('what is not believed', () => {
         ((await ask(sourceOf(verify), given)) as CredentialError).code,
         'ERR_CREDENTIAL_MISSING',
       )
-    const onStdio = await resolveCredential(sourceOf(verify), { headers: undefined })
-    assert.match((onStdio as CredentialError).message, /^This call did not come over HTTP/)
+    const onStdio = await createAdapter(sourceOf(verify))({ headers: undefined })
+    assert.match(String(onStdio.refusal?.message), /^This call did not come over HTTP/)
   })
 })
 
@@ -300,16 +298,17 @@ describe('a function that verifies', () => {
       await assertUntrusted(() => value as never, headers, /could not be verified/)
   })
 
-  test('what it throws goes to onError, unless it is for the caller', async () => {
-    const errors: unknown[] = []
+  test('what it throws goes to onCall alone, unless it is for the caller', async () => {
+    const causes: unknown[] = []
     const thrown = new Error(`vault ${accessToken}`)
-    const hidden = await ask(
+    const hidden = await createAdapter(
       sourceOf(() => Promise.reject(thrown)),
-      headers,
-      (error) => errors.push(error),
-    )
-    assert.equal((hidden as CredentialError).code, 'ERR_CREDENTIAL_UNAVAILABLE')
-    assert.deepEqual(errors, [thrown])
+      { onCall: (_, { cause }) => causes.push(cause) },
+    )({ headers: lowerCase(headers) })
+    hidden.end()
+    assert.equal(hidden.refusal?.code, 'ERR_CREDENTIAL_UNAVAILABLE')
+    assertNoLeak(hidden.refusal, accessToken)
+    assert.deepEqual(causes, [thrown])
     const own = new CredentialError('ERR_CREDENTIAL_UNTRUSTED', 'The proxy is not known.')
     assert.equal(
       await ask(
