@@ -168,12 +168,12 @@ const GENERATION = 1000
 const MINUTE = 60_000
 let younger: Scope[] = []
 let older: Scope[] = []
-let timer: object | undefined
+let isTimed = false
 
 function forgetLater(scope: Scope): void {
   younger.push(scope)
   if (younger.length >= GENERATION) forgetOlder()
-  timer ??= startTimer()
+  if (!isTimed) startTimer()
 }
 
 function forgetOlder(): void {
@@ -182,17 +182,17 @@ function forgetOlder(): void {
   younger = []
 }
 
-function startTimer(): object {
+function startTimer(): void {
+  isTimed = true
   const { setTimeout, clearTimeout } = globalThis as Runtime
-  const started = setTimeout?.(() => {
-    timer = undefined
+  const timer = setTimeout?.(() => {
+    isTimed = false
     forgetOlder()
-    if (older.length > 0) timer = startTimer()
+    if (older.length > 0) startTimer()
   }, MINUTE)
-  if (typeof started?.unref === 'function') started.unref()
+  if (typeof timer?.unref === 'function') timer.unref()
   // It would keep the process alive: there the thousand have to do.
-  else clearTimeout?.(started)
-  return started ?? {}
+  else clearTimeout?.(timer)
 }
 
 type Then = (resolve: (value: unknown) => void, reject: (reason: unknown) => void) => unknown

@@ -10,7 +10,9 @@ import {
 import {
   assertNo,
   describeField,
+  listed,
   missingFields,
+  needsValues,
   parseFields,
   parseScopes,
   parseTimestamp,
@@ -272,19 +274,16 @@ function parseStatic(variables: Variables, required: readonly string[] = []): St
   const origin = json ? `${start}FIELDS` : `${start}FIELD_*`
   const fields = json ? parseFields(json, origin) : Object.fromEntries(variables.readFields())
   const names = missingFields(fields, required)
-  const single = names.map((name) => `${start}FIELD_${name}`).join(' and ')
+  const single = listed(names.map((name) => `${start}FIELD_${name}`))
   if (Object.keys(fields).length === 0) {
     const each = single || `${start}FIELD_<name> for each`
     const advice = `Set ${start}FIELDS to a JSON object with a field, or ${each}.`
     throw missing(variables, advice, 'static', names)
   }
   if (names.length === 0) return new StaticCredential(fields, origin)
-  if (json)
-    throw invalidCredential(`${origin} needs a value for ${names.map(quote).join(' and ')}.`)
+  if (json) throw invalidCredential(needsValues(origin, names))
   throw invalidCredential(`Set ${single}.${hintOfName(variables, 'static', names)}`)
 }
-
-const quote = (name: string): string => `"${name}"`
 
 function parseOAuth(variables: Variables): OAuthCredential {
   const { start } = variables

@@ -26,6 +26,10 @@ export function describeField(name: string, position?: number): string {
   return position === undefined ? 'that field' : `field ${position}`
 }
 
+/** `a, b and c` */
+export const listed = (names: readonly string[]): string =>
+  names.join(', ').replace(/, ([^,]*)$/, ' and $1')
+
 // Tokens, scopes and texts
 
 // RFC 6749 A.12: access-token = 1*VSCHAR, where VSCHAR is %x20-7E; here without the space.
@@ -172,6 +176,9 @@ export const missingFields = (
   fields: Readonly<Record<string, string>>,
   required: readonly string[] = [],
 ): string[] => required.filter((field) => !Object.hasOwn(fields, field) || fields[field] === '')
+
+export const needsValues = (origin: string, fields: readonly string[]): string =>
+  `${origin} needs a value for ${listed(fields.map((name) => `"${name}"`))}.`
 
 /** What `extra` is made of; the constructor checks the rest. */
 export function parseExtra(text: string, name: string): JsonObject {

@@ -11,6 +11,7 @@ import {
   assertNo,
   escapeUnicode,
   missingFields,
+  needsValues,
   parseExtra,
   parseFields,
   parseJson,
@@ -130,9 +131,8 @@ function parseStatic(read: ReadHeader, required: readonly string[] = []): Static
   if (Object.keys(fields).length === 0)
     throw new MissingCredentialHeaderError([header], `${header} holds no field.`)
   const names = missingFields(fields, required)
-  if (names.length === 0) return new StaticCredential(fields, header)
-  const quoted = names.map((name) => `"${name}"`).join(' and ')
-  throw invalidCredential(`${header} needs a value for ${quoted}.`)
+  if (names.length > 0) throw invalidCredential(needsValues(header, names))
+  return new StaticCredential(fields, header)
 }
 
 function parseOAuth(read: ReadHeader): OAuthCredential {

@@ -81,7 +81,7 @@ export async function signHeaders(
   if (isWebHeaders(headers))
     throw misuse(
       'ERR_INVALID_ARG_TYPE',
-      'signHeaders takes Object.fromEntries(headers) of Headers.',
+      'signHeaders takes a record: Object.fromEntries(headers) makes one of Headers.',
     )
   const { audience, time = new Date() } = options
   const unsigned = Object.entries(headers).filter(

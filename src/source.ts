@@ -9,6 +9,7 @@ import {
   MissingCredentialHeaderError,
   misuse,
 } from './errors.ts'
+import { listed } from './grammar.ts'
 import { HEADERS, isCredentialHeader, parseHeaders } from './headers.ts'
 import type { WebHeaders } from './headers.ts'
 
@@ -187,10 +188,10 @@ function assertRefreshable(prefix: string, credential: OAuthCredential): void {
     (property) => credential[property] === undefined,
   )
   if (missing.length === 0 || !credential.isExpired(0)) return
-  const names = missing.map((property) => variableOf(prefix, property))
+  const names = listed(missing.map((property) => variableOf(prefix, property)))
   throw new CredentialError(
     'ERR_CREDENTIAL_EXPIRED',
-    `The access token has expired. Set ${names.join(' and ')} so that it can be refreshed.`,
+    `The access token has expired. Set ${names} so that it can be refreshed.`,
     { isServerFault: true },
   )
 }

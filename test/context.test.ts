@@ -9,7 +9,7 @@ import {
   tryGetCredentials,
 } from 'mcp-credentials'
 import { redactSecrets } from 'mcp-credentials/redact'
-import { assertRefused, fakeToken } from './helper.ts'
+import { assertRefused, codeOf, fakeToken } from './helper.ts'
 
 const credential = fakeToken()
 
@@ -48,6 +48,20 @@ describe('inside of runWithCredentials', () => {
     })
   })
 
+  test('a type that does not exist is a TypeError', () => {
+    runWithCredentials(credential, () => {
+      for (const get of [getCredentials, tryGetCredentials]) {
+        for (const type of ['apikey', { type: 'oauth' }]) {
+          assert.throws(() => Reflect.apply(get, undefined, [type]), {
+            name: 'TypeError',
+            code: 'ERR_INVALID_ARG_VALUE',
+            message: 'The type of a credential is either "static" or "oauth".',
+          })
+        }
+      }
+    })
+  })
+
   test('an error in place of a credential is thrown, and tryGetCredentials has none', () => {
     const error = new CredentialError('ERR_CREDENTIAL_MISSING', 'Connect the account.')
     const result = runWithCredentials(error, (argument) => {
@@ -75,22 +89,18 @@ describe('outside of any scope', () => {
 
   test('an event listener and a generator that others drive have none', () => {
     const target = new EventTarget()
-    let error: unknown
+    let code: string | undefined
     function* generate() {
       yield tryGetCredentials()
     }
     const generator = runWithCredentials(credential, () => {
       target.addEventListener('event', () => {
-        try {
-          getCredentials()
-        } catch (thrown) {
-          error = thrown
-        }
+        code = codeOf(getCredentials)
       })
       return generate()
     })
     target.dispatchEvent(new Event('event'))
-    assert.equal(Reflect.get(error as object, 'code'), 'ERR_CREDENTIAL_NO_SCOPE')
+    assert.equal(code, 'ERR_CREDENTIAL_NO_SCOPE')
     assert.equal(generator.next().value, undefined)
   })
 })
@@ -191,17 +201,28 @@ describe('the scope ends', () => {
       credential.accessToken,
     )
 
-  for (const [name, fn] of [
-    ['returns', () => undefined],
+  const outcomeOf = async (run: () => unknown): Promise<string> => {
+    try {
+      await run()
+      return 'settled'
+    } catch (error) {
+      return String(error)
+    }
+  }
+
+  for (const [name, expected, fn] of [
+    ['returns', 'settled', () => undefined],
     [
       'throws',
+      'Error: tool',
       () => {
         throw new Error('tool')
       },
     ],
-    ['resolves', () => sleep(2)],
+    ['resolves', 'settled', () => sleep(2)],
     [
       'rejects',
+      'Error: tool',
       () =>
         sleep(2).then(() => {
           throw new Error('tool')
@@ -210,29 +231,26 @@ describe('the scope ends', () => {
   ] as const) {
     test(`when fn ${name}: a timer and a floating promise left behind get ERR_CREDENTIAL_ENDED`, async () => {
       const left: Promise<void>[] = []
-      try {
-        await runWithCredentials(credential, () => {
-          left.push(sleep(10).then(() => ended(getCredentials)))
-          left.push(
-            new Promise((resolve) =>
-              setTimeout(() => {
-                ended(tryGetCredentials)
-                resolve()
-              }, 10),
-            ),
-          )
-          left.push(
-            (async () => {
-              for (let turn = 0; turn < 10; turn++) await sleep(1)
-              ended(getCredentials)
-            })(),
-          )
-          return fn()
+      let isOver = false
+      const inTimer = async () => {
+        await new Promise<void>((resolve) => {
+          const ask = () => (isOver ? resolve(ended(tryGetCredentials)) : setTimeout(ask, 1))
+          ask()
         })
-      } catch (error) {
-        assert.match(String(error), /tool/)
       }
-      assert.equal((await Promise.all(left)).length, 3)
+      const inLoop = async () => {
+        while (!isOver) await sleep(1)
+        ended(getCredentials)
+      }
+      const outcome = await outcomeOf(() =>
+        runWithCredentials(credential, () => {
+          left.push(inTimer(), inLoop())
+          return fn()
+        }),
+      )
+      isOver = true
+      assert.equal(outcome, expected)
+      assert.equal((await Promise.all(left)).length, 2)
     })
   }
 

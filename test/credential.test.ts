@@ -9,7 +9,9 @@ import {
   StaticCredential,
 } from 'mcp-credentials'
 import type { ResolvedCredential } from 'mcp-credentials'
-import { assertNoLeak, assertRefused, fakeSecret, findLeak, renderings } from './helper.ts'
+import { assertNoLeak, assertRefused, codeOf, fakeSecret, findLeak, renderings } from './helper.ts'
+
+const isNodeAssert = 'AssertionError' in assert
 
 const apiKey = fakeSecret('api-key')
 const accessToken = fakeSecret('access')
@@ -71,15 +73,16 @@ describe('a credential shows no secret', () => {
       'a property of an error',
       (credential) => renderings(Object.assign(new Error('failed'), { credential })).join(),
     ],
+    ['its tag', (credential) => Object.prototype.toString.call(credential)],
     [
       'a failed assertion',
       (credential) => {
-        try {
-          assert.equal(credential, 1)
-        } catch (error) {
-          return inspect(error)
-        }
-        return ''
+        const texts: string[] = []
+        assert.throws(
+          () => assert.equal(credential, 1),
+          (error: unknown) => texts.push(inspect(error)) > 0,
+        )
+        return texts.join()
       },
     ],
   ]
@@ -98,7 +101,31 @@ describe('a credential shows no secret', () => {
     assert.equal(findLeak([`…${apiKey.slice(11, 19)}…`], apiKey), apiKey.slice(11, 19))
   })
 
-  test('but its type, field names, scopes, expiry and extra', () => {
+  test('nor a string of extra, nor a name that does not look like one', () => {
+    const [key, value, deep] = [fakeSecret('key'), fakeSecret('value'), fakeSecret('deep')]
+    const extra = {
+      [`${key}/`]: 1,
+      note: value,
+      list: [deep, 7, true, null, { [deep + ' ']: deep }],
+    }
+    const credential = new OAuthCredential({ accessToken, extra })
+    assertNoLeak(credential, key, value, deep)
+    assert.equal(
+      String(credential),
+      'OAuthCredential {"type":"oauth","accessToken":"[redacted]","extra":{"field 1":1,"note":"[redacted]",' +
+        '"list":["[redacted]",7,true,null,{"field 1":"[redacted]"}]}}',
+    )
+    assert.equal(credential.extra['note'], value)
+    const fixed = new StaticCredential({ [`${key}/`]: 'a', b: 'b', [`${deep} `]: 'c' })
+    assertNoLeak(fixed, key, deep)
+    assertNoLeak(`${fixed.fields}`, key, deep)
+    assert.equal(
+      JSON.stringify(fixed.fields),
+      '{"field 1":"[redacted]","b":"[redacted]","field 3":"[redacted]"}',
+    )
+  })
+
+  test('but its type, field names, scopes, expiry and the shape of extra', () => {
     assert.equal(
       String(makeStatic()),
       'StaticCredential {"type":"static","fields":{"apiKey":"[redacted]","baseUrl":"[redacted]"}}',
@@ -199,7 +226,7 @@ describe('field', () => {
     assertRefused(
       () => credential.field('api_key'),
       'ERR_CREDENTIAL_MISSING',
-      /no value for field "api_key"\. It has field "apiKey", field 2, field "empty"\.$/,
+      /no value for field "api_key"; it has field "apiKey", field 2, field "empty"\.$/,
       apiKey,
     )
     assertRefused(
@@ -220,6 +247,70 @@ describe('field', () => {
     const credential = makeStatic()
     assert(credential.fields)
     assertRefused(() => credential.field('toJSON'), 'ERR_CREDENTIAL_MISSING', /toJSON/)
+  })
+})
+
+describe('to test runners, which compare tags, credentials are', () => {
+  const oauth = (accessToken: string, more: object = {}) =>
+    new OAuthCredential({ accessToken, scopes: ['a'], expiresAt: new Date(0), ...more })
+  const tagOf = (credential: ResolvedCredential) => Object.prototype.toString.call(credential)
+
+  const equal: [name: string, one: ResolvedCredential, other: ResolvedCredential][] = [
+    ['the same fields', makeStatic(), makeStatic()],
+    [
+      'the same fields in another order',
+      new StaticCredential({ a: '1', b: '2' }),
+      new StaticCredential({ b: '2', a: '1' }),
+    ],
+    ['the same properties', makeOAuth(), makeOAuth()],
+  ]
+  for (const [name, one, other] of equal) {
+    test(`equal with ${name}`, () => {
+      assert.equal(tagOf(one), tagOf(other))
+      assert.deepEqual({ one }, { one: other })
+    })
+  }
+
+  type Pair = [one: ResolvedCredential, other: ResolvedCredential]
+  const different: [name: string, make: (value: string) => Pair][] = [
+    ['another value', (a) => [new StaticCredential({ a }), new StaticCredential({ a: `${a}2` })]],
+    [
+      'a value that differs outside of the BMP',
+      (a) => [
+        new StaticCredential({ a: `${a}\u{1f511}` }),
+        new StaticCredential({ a: `${a}\u{1f512}` }),
+      ],
+    ],
+    ['another name', (a) => [new StaticCredential({ a }), new StaticCredential({ b: a })]],
+    ['another class', (accessToken) => [new StaticCredential({ accessToken }), oauth(accessToken)]],
+    ...[
+      { accessToken: 'two' },
+      { refreshToken: 'two' },
+      { clientId: 'two' },
+      { clientSecret: 'two' },
+      { tokenUri: 'two' },
+      { scopes: ['a', 'b'] },
+      { expiresAt: new Date(1) },
+      { extra: { a: [2] } },
+    ].map((more): [string, (value: string) => Pair] => [
+      `another ${Object.keys(more)}`,
+      (value) => [oauth(value), oauth(value, more)],
+    ]),
+  ]
+  for (const [name, make] of different) {
+    test(`different with ${name}`, () => {
+      // One in 65,536 has the same tag by chance.
+      const pairs = ['one', 'three', 'five'].map(make)
+      assert(pairs.some(([one, other]) => tagOf(one) !== tagOf(other)))
+      // What stands in for node:assert elsewhere does not compare tags.
+      const isEqual = ([one, other]: Pair) => codeOf(() => assert.deepEqual([one], [other]))
+      if (isNodeAssert) assert(pairs.map(isEqual).includes('ERR_ASSERTION'))
+    })
+  }
+
+  test('and the classes themselves have a tag', () => {
+    for (const { prototype, name } of [StaticCredential, OAuthCredential])
+      assert.equal(Object.prototype.toString.call(prototype), `[object ${name}]`)
   })
 })
 
@@ -349,6 +440,18 @@ describe('a constructor refuses', () => {
       /^extra holds a number/,
     ],
     [
+      'an integer of extra whose digits would be lost',
+      { accessToken, extra: { a: [2 ** 53] } },
+      'ERR_CREDENTIAL_INVALID',
+      /^extra holds an integer beyond 2\^53, whose last digits are lost: put it in quotes\.$/,
+    ],
+    [
+      'a negative one',
+      { accessToken, extra: { a: -(2 ** 53) } },
+      'ERR_CREDENTIAL_INVALID',
+      /^extra holds an integer beyond 2\^53/,
+    ],
+    [
       'an extra that holds itself',
       { accessToken, extra: cyclic },
       'ERR_CREDENTIAL_INVALID',
@@ -370,7 +473,7 @@ describe('a constructor refuses', () => {
     assertRefused(
       () => new StaticCredential({}),
       'ERR_CREDENTIAL_MISSING',
-      /^A static credential needs a field/,
+      /^A static credential needs at least one field\.$/,
     )
     for (const value of [7, null, undefined, {}]) {
       assertRefused(
@@ -401,7 +504,7 @@ describe('a constructor refuses', () => {
     assertRefused(
       () => new StaticCredential({}, 'vault/github'),
       'ERR_CREDENTIAL_MISSING',
-      /^vault\/github needs a field/,
+      /^vault\/github needs at least one field/,
     )
     assertRefused(
       () => new OAuthCredential({ accessToken: ' ' }, { accessToken: 'vault/github' }),

@@ -23,6 +23,20 @@ export function codeOf(ask: () => unknown): string {
   }
 }
 
+/** Runs `fn` on a clock that stands still but for what `advance` adds. */
+export function onStoppedClock(fn: (advance: (milliseconds: number) => void) => void): void {
+  const { now } = Date
+  let time = now()
+  Date.now = () => time
+  try {
+    fn((milliseconds) => {
+      time += milliseconds
+    })
+  } finally {
+    Date.now = now
+  }
+}
+
 /** Every way of looking at a value that a log, a person or a model may be shown. */
 export function renderings(value: unknown): string[] {
   const texts = [

@@ -7,6 +7,7 @@ import {
   runWithCredentials,
   tryGetCredentials,
 } from 'mcp-credentials'
+import { codeOf } from './helper.ts'
 import { interleave } from './interleaving.ts'
 
 const NO_SCOPE = {
@@ -60,17 +61,11 @@ test('10,000 interleaved tasks: each has its own credential until it awaits, and
         }),
       get() {
         const expected = running.at(-1)
-        try {
-          if (getCredentials() === expected) count.own += 1
-          else count.wrong += 1
-        } catch (error) {
-          if (
-            expected === undefined &&
-            Reflect.get(error as object, 'code') === 'ERR_CREDENTIAL_NO_SCOPE'
-          )
-            count.refused += 1
-          else count.wrong += 1
-        }
+        let found: unknown
+        const outcome = codeOf(() => (found = getCredentials()))
+        if (outcome === 'a credential' && found === expected) count.own += 1
+        else if (outcome === 'ERR_CREDENTIAL_NO_SCOPE' && !expected) count.refused += 1
+        else count.wrong += 1
         return tryGetCredentials('oauth')
       },
     },

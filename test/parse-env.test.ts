@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { OAuthCredential, parseEnv, StaticCredential } from 'mcp-credentials'
+import { CredentialError, OAuthCredential, parseEnv, StaticCredential } from 'mcp-credentials'
 import type { Environment } from 'mcp-credentials'
-import { assertRefused, fakeSecret } from './helper.ts'
+import { assertNoLeak, assertRefused, fakeSecret } from './helper.ts'
 
 describe('parseEnv reads', () => {
   test('every OAuth variable', () => {
@@ -146,7 +146,7 @@ describe('parseEnv refuses', () => {
       'a contradicting CRED_TYPE',
       { ...token, SVC_CRED_TYPE: 'static' },
       'ERR_CREDENTIAL_TYPE',
-      /^SVC_CRED_TYPE says static/,
+      /^SVC_CRED_TYPE says static, but this server asks for oauth: set it to oauth, or remove it\.$/,
       'oauth',
     ],
     [
@@ -192,6 +192,48 @@ describe('parseEnv refuses', () => {
       /field "dc" is set twice/,
     ],
     [
+      'JSON in single quotes',
+      { SVC_FIELDS: `'{"a":"${secret}"}'` },
+      'ERR_CREDENTIAL_INVALID',
+      /^SVC_FIELDS has quotes around it, which nothing removes: omit them\.$/,
+    ],
+    [
+      'JSON with single quotes, as Python prints it',
+      { SVC_FIELDS: `{'a': '${secret}'}` },
+      'ERR_CREDENTIAL_INVALID',
+      /^SVC_FIELDS is not valid JSON: its strings need double quotes\.$/,
+    ],
+    [
+      'a token in literal quotes',
+      { SVC_ACCESS_TOKEN: `"${secret}"` },
+      'ERR_CREDENTIAL_INVALID',
+      /^SVC_ACCESS_TOKEN has quotes around it/,
+    ],
+    [
+      'a field of several lines in literal quotes',
+      { SVC_FIELD_a: `'${secret}\n'` },
+      'ERR_CREDENTIAL_INVALID',
+      /^SVC_FIELD_a has quotes around it/,
+    ],
+    [
+      'a variable that nothing has expanded',
+      { SVC_ACCESS_TOKEN: '${TOKEN}' },
+      'ERR_CREDENTIAL_INVALID',
+      /^SVC_ACCESS_TOKEN refers to a variable, which nothing has expanded: write the value itself\.$/,
+    ],
+    [
+      'one of an editor',
+      { SVC_FIELD_a: '${env:SVC_KEY}' },
+      'ERR_CREDENTIAL_INVALID',
+      /^SVC_FIELD_a refers to a variable/,
+    ],
+    [
+      'a time beyond the year 9999 when its offset is added',
+      { ...token, SVC_EXPIRES_AT: '9999-12-31T23:59:59-01:00' },
+      'ERR_CREDENTIAL_INVALID',
+      /^SVC_EXPIRES_AT must be a valid Date in the years 0 to 9999\.$/,
+    ],
+    [
       'a lone surrogate',
       { ...token, SVC_CLIENT_SECRET: `${secret}\ud800` },
       'ERR_CREDENTIAL_INVALID',
@@ -201,7 +243,13 @@ describe('parseEnv refuses', () => {
       'a JSON array for scopes',
       { ...token, SVC_SCOPES: `["${secret}", "b"]` },
       'ERR_CREDENTIAL_INVALID',
-      /^SVC_SCOPES must be separated by spaces/,
+      /^SVC_SCOPES must be separated by spaces, without commas or quotes\.$/,
+    ],
+    [
+      'a JSON array of one scope',
+      { ...token, SVC_SCOPES: `["${secret}"]` },
+      'ERR_CREDENTIAL_INVALID',
+      /^SVC_SCOPES must be separated by spaces, without commas or quotes\.$/,
     ],
     [
       'scopes outside ASCII',
@@ -334,16 +382,263 @@ describe('parseEnv refuses', () => {
     }
   })
 
-  test('misuse, with a TypeError', () => {
-    for (const args of [
-      ['SVC_', undefined],
-      ['SVC_', {}, 'apikey'],
-    ]) {
-      assert.throws(() => Reflect.apply(parseEnv, undefined, args), {
-        name: 'TypeError',
-        code: /^ERR_INVALID_ARG_/,
+  describe('misuse, with a TypeError:', () => {
+    const cases: [name: string, args: unknown[], code: string, message: string][] = [
+      [
+        'no arguments',
+        [],
+        'ERR_INVALID_ARG_TYPE',
+        'The environment must be given as an object, such as process.env.',
+      ],
+      [
+        'no environment',
+        ['SVC_'],
+        'ERR_INVALID_ARG_TYPE',
+        'The environment must be given as an object, such as process.env.',
+      ],
+      [
+        'no prefix',
+        [undefined, {}],
+        'ERR_INVALID_ARG_TYPE',
+        'The prefix of the variables must be a string, such as "WEATHER_".',
+      ],
+      [
+        'a number for a prefix',
+        [7, {}],
+        'ERR_INVALID_ARG_TYPE',
+        'The prefix of the variables must be a string, such as "WEATHER_".',
+      ],
+      [
+        'a type that does not exist',
+        ['SVC_', {}, 'apikey'],
+        'ERR_INVALID_ARG_VALUE',
+        'The type of a credential is either "static" or "oauth".',
+      ],
+      [
+        'options in place of the type',
+        ['SVC_', {}, { type: 'oauth' }],
+        'ERR_INVALID_ARG_VALUE',
+        'The type of a credential is either "static" or "oauth".',
+      ],
+      [
+        'fields that are no list',
+        ['SVC_', {}, 'static', { fields: 'apiKey' }],
+        'ERR_INVALID_ARG_VALUE',
+        'The option fields of parseEnv must be a list of strings.',
+      ],
+      [
+        'fields of an OAuth credential',
+        ['SVC_', {}, 'oauth', { fields: ['apiKey'] }],
+        'ERR_INVALID_ARG_VALUE',
+        'The option fields is for { type: "static" }.',
+      ],
+      [
+        'an option that is misspelt',
+        ['SVC_', {}, 'static', { field: ['apiKey'] }],
+        'ERR_INVALID_ARG_VALUE',
+        '"field" is not an option of parseEnv: use fields.',
+      ],
+    ]
+    for (const [name, args, code, message] of cases) {
+      test(name, () => {
+        const parse = () => Reflect.apply(parseEnv, undefined, args)
+        assert.throws(parse, { name: 'TypeError', code, message })
       })
     }
-    assert.throws(() => parseEnv(undefined as never, {}), TypeError)
   })
+})
+
+describe('the fields that a server declares', () => {
+  const secret = fakeSecret('declared')
+  const fields = ['apiKey', 'baseUrl']
+  const parse = (env: Environment) => parseEnv('SVC_', env, undefined, { fields })
+
+  test('are there, beside others, from either kind of variable', () => {
+    const single = { SVC_FIELD_apiKey: secret, SVC_FIELD_baseUrl: 'url', SVC_FIELD_more: 'more' }
+    assert.deepEqual({ ...parse(single).fields }, { apiKey: secret, baseUrl: 'url', more: 'more' })
+    const json = `{"apiKey":"${secret}","baseUrl":"url"}`
+    assert.equal(parse({ SVC_FIELDS: json }).field('apiKey'), secret)
+    assert.equal(parseEnv('SVC_', single, 'static', { fields: [] }).field('apiKey'), secret)
+  })
+
+  test('make the type static, whatever else is set', () => {
+    const env = { SVC_ACCESS_TOKEN: secret, SVC_FIELD_apiKey: secret, SVC_FIELD_baseUrl: 'url' }
+    assert.equal(parse(env).type, 'static')
+    assertRefused(
+      () => parse({ ...env, SVC_CRED_TYPE: 'oauth' }),
+      'ERR_CREDENTIAL_TYPE',
+      /^SVC_CRED_TYPE says oauth, but this server asks for static/,
+      secret,
+    )
+  })
+
+  const refused: [name: string, env: Environment, code: string, message: RegExp][] = [
+    [
+      'all of them',
+      {},
+      'ERR_CREDENTIAL_MISSING',
+      /^Set SVC_FIELDS to a JSON object with a field, or SVC_FIELD_apiKey and SVC_FIELD_baseUrl\.$/,
+    ],
+    [
+      'one of them',
+      { SVC_FIELD_apiKey: secret },
+      'ERR_CREDENTIAL_INVALID',
+      /^Set SVC_FIELD_baseUrl\.$/,
+    ],
+    [
+      'two, with another there',
+      { SVC_FIELD_other: secret },
+      'ERR_CREDENTIAL_INVALID',
+      /^Set SVC_FIELD_apiKey and SVC_FIELD_baseUrl\.$/,
+    ],
+    [
+      'the value of one',
+      { SVC_FIELD_apiKey: '', SVC_FIELD_baseUrl: secret },
+      'ERR_CREDENTIAL_INVALID',
+      /^Set SVC_FIELD_apiKey\.$/,
+    ],
+    [
+      'one in JSON',
+      { SVC_FIELDS: `{"apiKey":"","baseUrl":"${secret}"}` },
+      'ERR_CREDENTIAL_INVALID',
+      /^SVC_FIELDS needs a value for "apiKey"\.$/,
+    ],
+    [
+      'two in JSON',
+      { SVC_FIELDS: `{"other":"${secret}"}` },
+      'ERR_CREDENTIAL_INVALID',
+      /^SVC_FIELDS needs a value for "apiKey" and "baseUrl"\.$/,
+    ],
+  ]
+  for (const [name, env, code, message] of refused) {
+    test(`are missing: ${name}`, () => assertRefused(() => parse(env), code, message, secret))
+  }
+
+  test('are not found among what every object inherits', () => {
+    for (const name of ['constructor', 'toString', '__proto__'])
+      assertRefused(
+        () => parseEnv('SVC_', { SVC_FIELD_a: secret }, 'static', { fields: [name] }),
+        'ERR_CREDENTIAL_INVALID',
+        /^Set SVC_FIELD_\w+\.$/,
+        secret,
+      )
+  })
+})
+
+describe('a hint names what was meant', () => {
+  const secret = fakeSecret('hint')
+  const fields = ['apiKey', 'baseUrl']
+  const cases: [
+    name: string,
+    env: Environment,
+    hint: string,
+    type?: 'static' | 'oauth',
+    options?: { fields: string[] } | undefined,
+    prefix?: string,
+  ][] = [
+    [
+      'a key without FIELD',
+      { SVC_LOG_LEVEL: 'debug', SVC_API_KEY: secret },
+      'SVC_API_KEY is set: did you mean SVC_FIELD_apiKey?',
+      'static',
+    ],
+    [
+      'a key of any type',
+      { SVC_API_KEY: secret },
+      'SVC_API_KEY is set: did you mean SVC_FIELD_apiKey?',
+    ],
+    [
+      'a declared field without FIELD',
+      { SVC_PORT: '80', SVC_BASE_URL: secret },
+      'SVC_BASE_URL is set: did you mean SVC_FIELD_baseUrl?',
+      'static',
+      { fields },
+    ],
+    [
+      'a declared field in another case',
+      { SVC_FIELD_APIKEY: secret, SVC_FIELD_baseUrl: 'url' },
+      'SVC_FIELD_APIKEY is set: did you mean SVC_FIELD_apiKey?',
+      'static',
+      { fields },
+    ],
+    [
+      'a declared field without a prefix',
+      { API_KEY: secret, FIELD_baseUrl: 'url' },
+      'API_KEY is set: did you mean FIELD_apiKey?',
+      'static',
+      { fields },
+      '',
+    ],
+    ['a token', { SVC_TOKEN: secret }, 'SVC_TOKEN is set: did you mean SVC_ACCESS_TOKEN?'],
+    [
+      'a personal access token',
+      { SVC_PAT: secret },
+      'SVC_PAT is set: did you mean SVC_ACCESS_TOKEN?',
+      'oauth',
+    ],
+    [
+      'a name without its underscore',
+      { SVC_ACCESSTOKEN: secret },
+      'SVC_ACCESSTOKEN is set: did you mean SVC_ACCESS_TOKEN?',
+      'oauth',
+    ],
+    [
+      'the URL of the token endpoint',
+      { SVC_REFRESH_TOKEN: '', SVC_TOKEN_URL: secret },
+      'SVC_TOKEN_URL is set: did you mean SVC_TOKEN_URI?',
+      'oauth',
+    ],
+    [
+      'fields where a token is wanted',
+      { SVC_FIELD_apiKey: secret },
+      'SVC_FIELD_apiKey is set: did you mean { type: "static" }?',
+      'oauth',
+    ],
+    [
+      'a token where fields are wanted',
+      { SVC_ACCESS_TOKEN: secret },
+      'SVC_ACCESS_TOKEN is set: did you mean { type: "oauth" }?',
+      'static',
+    ],
+    [
+      'fields without a prefix',
+      { FIELDS: secret },
+      'FIELDS is set: did you mean { type: "static" }?',
+      'oauth',
+      undefined,
+      '',
+    ],
+  ]
+  for (const [name, env, hint, type, options, prefix = 'SVC_'] of cases) {
+    test(name, () => {
+      const parse = () => parseEnv(prefix, env, type, options)
+      assert.throws(parse, (error: unknown) => {
+        assert(error instanceof CredentialError)
+        assert(error.message.endsWith(`. ${hint}`), error.message)
+        assertNoLeak(error, secret)
+        return true
+      })
+    })
+  }
+
+  const none: [name: string, prefix: string, env: Environment, type?: 'static' | 'oauth'][] = [
+    ['what else the server is configured by', 'SVC_', { SVC_LOG_LEVEL: 'x', SVC_BASE_URL: 'x' }],
+    ['what a shell sets by itself', '', { _: '/usr/bin/env', HOME: '/', API_KEY: 'x' }],
+    ['a variable that is empty', 'SVC_', { SVC_API_KEY: '', SVC_TOKEN: '' }],
+    ['an extra, and the type', 'SVC_', { SVC_EXTRA_KEY: 'x', SVC_CRED_TYPE: 'oauth' }, 'oauth'],
+    ['a field without a name', 'SVC_', { SVC_FIELD_: 'x' }, 'oauth'],
+    ['a key where a token is wanted', 'SVC_', { SVC_API_KEY: 'x' }, 'oauth'],
+  ]
+  for (const [name, prefix, env, type] of none) {
+    test(`but not ${name}`, () => {
+      const message = /^Set \w*ACCESS_TOKEN (to the access token|for OAuth, or [^.]*)\.$/
+      assertRefused(() => parseEnv(prefix, env, type), 'ERR_CREDENTIAL_MISSING', message)
+    })
+  }
+})
+
+test('what is wrong with the environment is the fault of the server', () => {
+  for (const env of [{}, { SVC_ACCESS_TOKEN: ' ' }, { SVC_FIELD_a: 'a', SVC_ACCESS_TOKEN: 'a' }]) {
+    assert.throws(() => parseEnv('SVC_', env), { name: 'CredentialError', isServerFault: true })
+  }
 })

@@ -124,7 +124,7 @@ describe('parseHeaders refuses', () => {
     [
       'both required headers',
       { [TOKEN]: secret, [FIELDS]: '{"a":"b"}' },
-      /^Both X-MCP-Cred-Access-Token and X-MCP-Cred-Fields/,
+      /^Both X-MCP-Cred-Access-Token and X-MCP-Cred-Fields were sent: send one of them\.$/,
     ],
     [
       'a token sent twice',
@@ -182,16 +182,16 @@ describe('parseHeaders refuses', () => {
     ['an exponent', { [FIELDS]: '{"c":1e3}' }, /field "c" must be a string/],
     ['minus zero', { [FIELDS]: '{"c":-0}' }, /field "c" is -0.*put it in quotes/],
     ['true', { [FIELDS]: '{"c":true}' }, /field "c" must be a string/],
-    ['a key twice', { [FIELDS]: `{"c":"${secret}","c":"x"}` }, /field "c" is there twice/],
+    ['a key twice', { [FIELDS]: `{"c":"${secret}","c":"x"}` }, /field "c" appears twice/],
     [
       'a key twice, once null',
       { [FIELDS]: `{"c":null,"c":"${secret}"}` },
-      /field "c" is there twice/,
+      /field "c" appears twice/,
     ],
     [
       'a key twice by escape',
       { [FIELDS]: `{"c":"${secret}","\\u0063":"x"}` },
-      /field "c" is there twice/,
+      /field "c" appears twice/,
     ],
     [
       '__proto__',
@@ -228,7 +228,37 @@ describe('parseHeaders refuses', () => {
     [
       'fields with a line break',
       { [FIELDS]: `{"c":\n"${secret}"}` },
-      /^X-MCP-Cred-Fields must be on one line/,
+      /^X-MCP-Cred-Fields must be on one line\.$/,
+    ],
+    [
+      'fields with single quotes',
+      { [FIELDS]: `{'c': '${secret}'}` },
+      /^X-MCP-Cred-Fields is not valid JSON: its strings need double quotes\.$/,
+    ],
+    [
+      'scopes with single quotes',
+      { ...oauth, [SCOPES]: `['${secret}']` },
+      /^X-MCP-Cred-Scopes is not valid JSON: its strings need double quotes\.$/,
+    ],
+    [
+      'scopes in double quotes',
+      { ...oauth, [SCOPES]: `"${secret}"` },
+      /^X-MCP-Cred-Scopes must be separated by spaces, without commas or quotes\.$/,
+    ],
+    [
+      'an extra with a line break',
+      { ...oauth, [EXTRA]: `{"a":\r"${secret}"}` },
+      /^X-MCP-Cred-Extra must be on one line\.$/,
+    ],
+    [
+      'an extra integer whose digits would be lost',
+      { ...oauth, [EXTRA]: `{"a":"${secret}","b":9007199254740993}` },
+      /^X-MCP-Cred-Extra holds an integer beyond 2\^53, whose last digits are lost: put it in quotes\.$/,
+    ],
+    [
+      'the same, far out, in a list and as an exponent',
+      { ...oauth, [EXTRA]: `{"a":"${secret}","b":[-1e21]}` },
+      /^X-MCP-Cred-Extra holds an integer beyond 2\^53/,
     ],
 
     [
@@ -240,7 +270,7 @@ describe('parseHeaders refuses', () => {
     [
       'an extra key twice, the colons of its values aside',
       { ...oauth, [EXTRA]: `{"a":"b:c","a":"${secret}"}` },
-      /^X-MCP-Cred-Extra: field "a" is there twice/,
+      /^X-MCP-Cred-Extra: field "a" appears twice/,
     ],
     ['an extra number', { ...oauth, [EXTRA]: '7' }, /^X-MCP-Cred-Extra must be a JSON object/],
     [
@@ -256,7 +286,7 @@ describe('parseHeaders refuses', () => {
     [
       'an extra key twice, deep down',
       { ...oauth, [EXTRA]: `{"a":[{"b":{"x":"${secret}"}, "\\u0062" :1}]}` },
-      /^X-MCP-Cred-Extra: field "b" is there twice/,
+      /^X-MCP-Cred-Extra: field "b" appears twice/,
     ],
     [
       'an extra __proto__, deep down',
@@ -331,14 +361,65 @@ describe('parseHeaders refuses', () => {
     assert.equal(JSON.stringify(parseHeaders({ ...oauth, [EXTRA]: json }).extra), json)
   })
 
+  test('no integer of extra within 2^53, and no fraction', () => {
+    const json = '{"a":9007199254740991,"b":-9007199254740991,"c":1.5,"d":1e-7}'
+    assert.equal(JSON.stringify(parseHeaders({ ...oauth, [EXTRA]: json }).extra), json)
+  })
+
   test('misuse, with a TypeError', () => {
-    for (const args of [[undefined], [null], [{}, 'apikey']]) {
-      assert.throws(() => Reflect.apply(parseHeaders, undefined, args), {
-        name: 'TypeError',
-        code: /^ERR_INVALID_ARG_/,
-      })
+    const NO_HEADERS = 'Headers must be given as an object, such as request.headers.'
+    const cases: [args: unknown[], code: string, message: string][] = [
+      [[undefined], 'ERR_INVALID_ARG_TYPE', NO_HEADERS],
+      [[null], 'ERR_INVALID_ARG_TYPE', NO_HEADERS],
+      [
+        [{}, 'apikey'],
+        'ERR_INVALID_ARG_VALUE',
+        'The type of a credential is either "static" or "oauth".',
+      ],
+      [
+        [{}, 'static', ['apiKey']],
+        'ERR_INVALID_ARG_VALUE',
+        'One of the names is not an option of parseHeaders: use fields.',
+      ],
+      [
+        [{}, 'static', { fields: [7] }],
+        'ERR_INVALID_ARG_VALUE',
+        'The option fields of parseHeaders must be a list of strings.',
+      ],
+      [
+        [{}, 'oauth', { fields: ['apiKey'] }],
+        'ERR_INVALID_ARG_VALUE',
+        'The option fields is for { type: "static" }.',
+      ],
+    ]
+    for (const [args, code, message] of cases) {
+      const parse = () => Reflect.apply(parseHeaders, undefined, args)
+      assert.throws(parse, { name: 'TypeError', code, message })
     }
   })
+})
+
+describe('the fields that a server declares', () => {
+  const secret = fakeSecret('declared')
+  const parse = (json: string, options = { fields: ['apiKey', 'baseUrl'] }) =>
+    parseHeaders({ [FIELDS]: json, [TOKEN]: 'token' }, undefined, options)
+
+  test('are there, beside others, and make the type static', () => {
+    const fields = { apiKey: secret, baseUrl: 'url', more: '1' }
+    assert.deepEqual({ ...parse(JSON.stringify(fields)).fields }, fields)
+    assert.equal(parse('{"a":"b"}', { fields: [] }).field('a'), 'b')
+  })
+
+  for (const [json, missing] of [
+    [`{"apiKey":"${secret}"}`, '"baseUrl"'],
+    [`{"apiKey":"","baseUrl":"${secret}"}`, '"apiKey"'],
+    [`{"apiKey":null,"other":"${secret}"}`, '"apiKey" and "baseUrl"'],
+  ] as const) {
+    test(`are missing: ${missing}`, () => {
+      const message = new RegExp(`^X-MCP-Cred-Fields needs a value for ${missing}\\.$`)
+      assertRefused(() => parse(json), 'ERR_CREDENTIAL_INVALID', message, secret)
+    })
+  }
 })
 
 describe('formatHeaders', () => {
@@ -365,6 +446,7 @@ describe('formatHeaders', () => {
         expiresAt: new Date('9999-12-31T23:59:59.999Z'),
       }),
     ],
+    ['a scope with a quote', new OAuthCredential({ accessToken: 'x', scopes: ['a', 'b"c'] })],
   ]
   for (const [name, credential] of credentials) {
     test(`writes what parseHeaders reads back: ${name}`, () => {
@@ -443,6 +525,7 @@ describe('stripCredentialHeaders', () => {
       ['close,X-MCP-CRED-Fields', 'close'],
       ['x_mcp_cred_extra, keep-alive , x.mcp.cred.scopes,\tx-mcp-cred-signature', 'keep-alive'],
       ['x-mcp-credential', 'x-mcp-credential'],
+      ['', ''],
     ]
     for (const [given, kept] of cases) {
       test(JSON.stringify(given), () => {
@@ -453,6 +536,10 @@ describe('stripCredentialHeaders', () => {
             connection: kept ? [kept, 'te'] : ['te'],
             other: given,
           },
+        )
+        assert.deepEqual(
+          stripCredentialHeaders({ connection: [given] }),
+          kept ? { connection: [kept] } : {},
         )
         assert.deepEqual(stripCredentialHeaders({ connection: undefined, CONNECTION: 7 }), {
           connection: undefined,
@@ -467,10 +554,34 @@ describe('stripCredentialHeaders', () => {
     }
   })
 
-  test('refuses what is no headers', () => {
-    assert.throws(() => stripCredentialHeaders(undefined as never), {
-      name: 'TypeError',
-      code: 'ERR_INVALID_ARG_TYPE',
+  describe('leaves out further names too, in any case', () => {
+    const also = ['X-Api-Key', 'cookie']
+    const given = { 'x-API-key': 'key', Cookie: 'a=b', 'x-api-key-2': 'kept', te: 'trailers' }
+    const kept = { 'x-api-key-2': 'kept', te: 'trailers' }
+
+    test('of a record', () => {
+      const connection = 'x-api-key, te'
+      const record = { ...given, connection, 'X-MCP-Cred-Fields': '{}' }
+      assert.deepEqual(stripCredentialHeaders(record, also), { ...kept, connection: 'te' })
     })
+
+    test('of Web Headers', () => {
+      const headers = new Headers({ accept: '*/*', 'X-API-Key': 'key', 'x-mcp-cred-fields': '{}' })
+      assert.deepEqual([...stripCredentialHeaders(headers, also)], [['accept', '*/*']])
+    })
+  })
+
+  test('misuse is a TypeError', () => {
+    const cases: [args: unknown[], message: string][] = [
+      [[undefined], 'Headers must be given as an object, such as request.headers.'],
+      [
+        [{}, 'x-api-key'],
+        'Further names for stripCredentialHeaders are given as a list, such as ["x-api-key"].',
+      ],
+    ]
+    for (const [args, message] of cases) {
+      const strip = () => Reflect.apply(stripCredentialHeaders, undefined, args)
+      assert.throws(strip, { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE', message })
+    }
   })
 })

@@ -322,46 +322,152 @@ describe('a function that verifies', () => {
   })
 })
 
-describe('misuse is a TypeError', () => {
-  const isMisuse = { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' }
-  const short = 'FAKE-31-bytes-0123456789abcdef!'
+describe('keys that are not set', () => {
+  test('are left out, also where the variable is empty', async () => {
+    const signed = await signHeaders(headers, key)
+    await assertTrusted({ keys: [undefined, '', key] }, signed)
+    await assertTrusted({ keys: [key, '', undefined] }, signed)
+  })
+})
 
-  test('at once, of the server', () => {
-    for (const verify of [
-      { keys: [] },
-      {},
-      { keys: key },
-      { keys: [key, short] },
-      { keys: [7] },
-      { keys: [key], toleranceSeconds: NaN },
-      { keys: [key], toleranceSeconds: -1 },
-      { keys: [key], audience: 'a\nb' },
-    ]) {
-      assert.throws(() => sourceOf(verify as never), isMisuse)
-      assert.throws(() => fromHeaders({ type: 'oauth', verify: verify as never }), isMisuse)
+describe('misuse is a TypeError', () => {
+  const short = 'FAKE-31-bytes-0123456789abcdef!'
+  const NO_KEY =
+    'createSignatureVerifier needs a key, such as { keys: [process.env.GATEWAY_KEY] }: is that variable set?'
+  const BAD_KEY =
+    'A key for signatures must be a string or bytes, of at least 32 bytes: openssl rand -hex 32 makes one.'
+
+  describe('at once, of the server:', () => {
+    const cases: [name: string, options: unknown, message: string][] = [
+      ['no key', { keys: [] }, NO_KEY],
+      ['no keys', {}, NO_KEY],
+      ['keys that are not set', { keys: [undefined, ''] }, NO_KEY],
+      [
+        'a key that is in no list',
+        { keys: key },
+        'The option keys of createSignatureVerifier must be a list.',
+      ],
+      ['a key that is too short', { keys: [key, short] }, BAD_KEY],
+      ['a key of another kind', { keys: [7] }, BAD_KEY],
+      ['null for a key', { keys: [null] }, BAD_KEY],
+      [
+        'a tolerance that is not a number',
+        { keys: [key], toleranceSeconds: NaN },
+        'The option toleranceSeconds of createSignatureVerifier must be a finite number of seconds, 0 or more.',
+      ],
+      [
+        'a negative tolerance',
+        { keys: [key], toleranceSeconds: -1 },
+        'The option toleranceSeconds of createSignatureVerifier must be a finite number of seconds, 0 or more.',
+      ],
+      [
+        'a tolerance without end',
+        { keys: [key], toleranceSeconds: Infinity },
+        'The option toleranceSeconds of createSignatureVerifier must be a finite number of seconds, 0 or more.',
+      ],
+      [
+        'a line break in the audience',
+        { keys: [key], audience: 'a\nb' },
+        'audience must not contain a line break.',
+      ],
+      [
+        'an option that is misspelt',
+        { keys: [key], audiance: 'issues' },
+        '"audiance" is not an option of createSignatureVerifier: use keys, audience, toleranceSeconds.',
+      ],
+    ]
+    for (const [name, options, message] of cases) {
+      test(name, () => {
+        assert.throws(
+          () => createSignatureVerifier(options as never),
+          (error: unknown) => {
+            assert(error instanceof TypeError)
+            assert.equal(error.message, message)
+            assert.equal(Reflect.get(error, 'code'), 'ERR_INVALID_ARG_VALUE')
+            assertNoLeak(error, short, key)
+            return true
+          },
+        )
+        assert.throws(() => fromHeaders({ type: 'oauth', verify: options as never }), {
+          name: 'TypeError',
+          code: 'ERR_INVALID_ARG_VALUE',
+          message:
+            'The option verify of fromHeaders must be a function, such as createSignatureVerifier({ keys }) returns.',
+        })
+      })
     }
-    assert.throws(
-      () => sourceOf({ keys: [short] }),
-      (error: unknown) => {
-        assertNoLeak(error, short)
-        return true
-      },
-    )
-    assert.equal(typeof sourceOf({ keys: [`${short}!`] }), 'function')
+
+    test('but 32 bytes are enough', () => {
+      assert.equal(typeof createSignatureVerifier({ keys: [`${short}!`] }), 'function')
+    })
   })
 
-  test('of the gateway', async () => {
-    await assert.rejects(signHeaders(headers, short), isMisuse)
-    await assert.rejects(signHeaders(headers, new Uint8Array(31)), isMisuse)
-    await assert.rejects(signHeaders(headers, undefined as never), isMisuse)
-    await assert.rejects(signHeaders(headers, key, { audience: 'a\rb' }), isMisuse)
-    for (const time of [NaN, -1])
-      await assert.rejects(signHeaders(headers, key, { time: new Date(time) }), isMisuse)
-    const value = `${accessToken}é`
-    await assert.rejects(signHeaders({ [TOKEN]: value }, key), (error: unknown) => {
-      assert.equal(Reflect.get(error as object, 'code'), 'ERR_CREDENTIAL_INVALID')
-      assertNoLeak(error, value)
-      return true
+  describe('of the gateway:', () => {
+    const cases: [name: string, args: unknown[], message: string, code?: string][] = [
+      ['a key that is too short', [headers, short], BAD_KEY],
+      ['bytes that are too few', [headers, new Uint8Array(31)], BAD_KEY],
+      ['no key', [headers, undefined], BAD_KEY],
+      [
+        'a line break in the audience',
+        [headers, key, { audience: 'a\rb' }],
+        'audience must not contain a line break.',
+      ],
+      [
+        'an invalid time',
+        [headers, key, { time: new Date(NaN) }],
+        'time must be a valid Date, from 1970 on.',
+      ],
+      [
+        'a time before 1970',
+        [headers, key, { time: new Date(-1) }],
+        'time must be a valid Date, from 1970 on.',
+      ],
+      [
+        'a time in seconds',
+        [headers, key, { time: 1777896000 }],
+        'The option time of signHeaders must be a Date.',
+      ],
+      [
+        'an option that is misspelt',
+        [headers, key, { audiance: 'issues' }],
+        '"audiance" is not an option of signHeaders: use audience, time.',
+      ],
+      [
+        'an audience in place of options',
+        [headers, key, 'issues'],
+        'The options of signHeaders must be given as an object, such as { audience, time }.',
+        'ERR_INVALID_ARG_TYPE',
+      ],
+      [
+        'Web Headers, of which it would sign nothing',
+        [new Headers(headers), key],
+        'signHeaders takes a record: Object.fromEntries(headers) makes one of Headers.',
+        'ERR_INVALID_ARG_TYPE',
+      ],
+    ]
+    for (const [name, args, message, code = 'ERR_INVALID_ARG_VALUE'] of cases) {
+      test(name, () =>
+        assert.rejects(Reflect.apply(signHeaders, undefined, args), (error: unknown) => {
+          assert(error instanceof TypeError)
+          assert.equal(error.message, message)
+          assert.equal(Reflect.get(error, 'code'), code)
+          assertNoLeak(error, short, key, accessToken)
+          return true
+        }),
+      )
+    }
+
+    test('a value that no signature survives is a CredentialError', async () => {
+      for (const end of ['é', '\n', '\0']) {
+        const value = `${accessToken}${end}`
+        await assert.rejects(signHeaders({ [TOKEN]: value }, key), (error: unknown) => {
+          assert(error instanceof CredentialError)
+          assert.equal(error.code, 'ERR_CREDENTIAL_INVALID')
+          assert.equal(error.message, `${TOKEN} must be printable ASCII on one line.`)
+          assertNoLeak(error, value)
+          return true
+        })
+      }
     })
   })
 })

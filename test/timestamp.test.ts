@@ -59,6 +59,10 @@ const refused = [
   '2026-05-04T24:00:00Z',
   '2026-05-04T12:60:00Z',
   '2026-05-04T12:00:60Z',
+  // A leap second, as RFC 3339 has it: a Date has none.
+  '2016-12-31T23:59:60Z',
+  '2016-12-31T18:59:60-05:00',
+  '20260504T120000Z',
   '2026-05-04T12',
   '2026-05-04T12Z',
   '2026-05-04T12:00:00.Z',
@@ -84,6 +88,16 @@ for (const text of refused) {
       () => parse(text),
       'ERR_CREDENTIAL_INVALID',
       /^EXPIRES_AT must be a time as in RFC 3339/,
+    )
+  })
+}
+
+for (const text of ['9999-12-31T23:59:59-01:00', '0000-01-01T00:00:00+01:00']) {
+  test(`${text} is in no year from 0 to 9999`, () => {
+    assertRefused(
+      () => parse(text),
+      'ERR_CREDENTIAL_INVALID',
+      /^EXPIRES_AT must be a valid Date in the years 0 to 9999\.$/,
     )
   })
 }
