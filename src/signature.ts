@@ -4,16 +4,13 @@ import type { WebHeaders } from './headers.ts'
 
 const SIGNATURE = 'X-MCP-Cred-Signature'
 
+/** A secret that the gateway and the server share: at least 32 bytes; of a string, its bytes in UTF-8. */
+export type SigningKey = string | Uint8Array
+
 // Web Crypto and the Encoding API, as far as this needs them.
 type Bytes = Uint8Array
 interface Subtle {
-  importKey(
-    format: 'raw',
-    key: Bytes,
-    algorithm: object,
-    extractable: false,
-    usages: readonly string[],
-  ): Promise<object>
+  importKey(format: 'raw', key: Bytes, ...more: unknown[]): Promise<object>
   sign(algorithm: 'HMAC', key: object, data: Bytes): Promise<ArrayBuffer>
   verify(algorithm: 'HMAC', key: object, signature: Bytes, data: Bytes): Promise<boolean>
 }
@@ -21,30 +18,25 @@ interface Runtime {
   readonly crypto?: { readonly subtle?: Subtle }
   readonly TextEncoder: new () => { encode(text: string): Bytes }
 }
+const runtime = globalThis as unknown as Runtime
 
 function subtleCrypto(): Subtle {
-  const subtle = (globalThis as unknown as Runtime).crypto?.subtle
-  if (subtle === undefined)
-    throw misuse('ERR_INVALID_ARG_VALUE', 'This runtime has no Web Crypto, which signatures need.')
-  return subtle
+  const subtle = runtime.crypto?.subtle
+  if (subtle) return subtle
+  throw misuse('ERR_INVALID_ARG_VALUE', 'This runtime has no Web Crypto, which signatures need.')
 }
 
-const encode = (text: string): Bytes =>
-  new (globalThis as unknown as Runtime).TextEncoder().encode(text)
+const encode = (text: string): Bytes => new runtime.TextEncoder().encode(text)
 
-/** A secret that the gateway and the server share: at least 32 bytes; of a string, its bytes in UTF-8. */
-export type SigningKey = string | Uint8Array
-
-function importKey(key: SigningKey): Promise<object> {
-  return subtleCrypto().importKey('raw', bytesOf(key), { name: 'HMAC', hash: 'SHA-256' }, false, [
-    'sign',
-    'verify',
-  ])
+function importKey(key: Bytes): Promise<object> {
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' }
+  return subtleCrypto().importKey('raw', key, algorithm, false, ['sign', 'verify'])
 }
 
+/** A copy: the caller may wipe its bytes before the first request comes. */
 function bytesOf(key: SigningKey): Bytes {
   const bytes = typeof key === 'string' ? encode(key) : key
-  if (bytes instanceof Uint8Array && bytes.length >= 32) return bytes
+  if (bytes instanceof Uint8Array && bytes.length >= 32) return Uint8Array.from(bytes)
   throw misuse(
     'ERR_INVALID_ARG_VALUE',
     'A key for signatures must be a string or bytes, of at least 32 bytes: openssl rand -hex 32 makes one.',
@@ -84,49 +76,34 @@ export async function signHeaders(
       'signHeaders takes a record: Object.fromEntries(headers) makes one of Headers.',
     )
   const { audience, time = new Date() } = options
-  const unsigned = Object.entries(headers).filter(
-    ([name]) => name.toLowerCase() !== SIGNATURE.toLowerCase(),
-  )
-  const signed = unsigned.filter(([name]) => isSigned(name))
-  const bad = signed.find(([, value]) => !isAscii(value))
-  if (bad) throw invalidCredential(`${bad[0]} must be printable ASCII on one line.`)
   const seconds = Math.floor(time.getTime() / 1000)
   if (!(seconds >= 0))
     throw misuse('ERR_INVALID_ARG_VALUE', 'time must be a valid Date, from 1970 on.')
-  const signature = await subtleCrypto().sign(
-    'HMAC',
-    await importKey(key),
-    encode(textToSign(seconds, audience, signed)),
-  )
-  const hex = Array.from(new Uint8Array(signature), (byte) =>
-    byte.toString(16).padStart(2, '0'),
-  ).join('')
-  return { ...Object.fromEntries(unsigned), [SIGNATURE]: `t=${seconds},v1=${hex}` }
+  const given = Object.entries(headers).filter(([name]) => !isSignature(name))
+  const signed = given.filter(([name]) => isCredentialHeader(name))
+  const bad = signed.find(([, value]) => !isAscii(value))
+  if (bad) throw invalidCredential(`${bad[0]} must be printable ASCII on one line.`)
+  const text = encode(textToSign(seconds, audience, signed))
+  const signature = await subtleCrypto().sign('HMAC', await importKey(bytesOf(key)), text)
+  const hex = Array.from(new Uint8Array(signature), (byte) => byte.toString(16).padStart(2, '0'))
+  return { ...Object.fromEntries(given), [SIGNATURE]: `t=${seconds},v1=${hex.join('')}` }
 }
 
-const isSigned = (name: string): boolean =>
-  isCredentialHeader(name) && name.toLowerCase() !== SIGNATURE.toLowerCase()
+const isSignature = (name: string): boolean => name.toLowerCase() === SIGNATURE.toLowerCase()
 const isAscii = (value: string): boolean => /^[\t\x20-\x7e]*$/.test(value)
 
 /** A line each for the version, the time, the audience, and the headers by their names in lower case, sorted. */
-function textToSign(
-  seconds: number,
-  audience = '',
-  headers: readonly (readonly [name: string, value: string])[],
-): string {
+function textToSign(seconds: number, audience = '', headers: readonly [string, string][]): string {
   // Nothing else in the text could be taken for the end of a line: HTTP has none in names and values.
   if (/[\r\n]/.test(audience))
     throw misuse('ERR_INVALID_ARG_VALUE', 'audience must not contain a line break.')
   // HTTP takes white space off the ends of values. Not by a regular expression: these values come from anybody, and one with
   // many spaces in its middle would take the square of its length.
-  const byName = headers.map(([name, value]): [string, string] => [
-    name.toLowerCase(),
-    value.trim(),
-  ])
-  const lines = byName
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, value]) => `${name}:${value}`)
-  return ['v1', seconds, audience, ...lines].join('\n')
+  const byName = headers.map(([name, value]) => ({ name: name.toLowerCase(), value: value.trim() }))
+  byName.sort((a, b) => (a.name < b.name ? -1 : 1))
+  return ['v1', seconds, audience, ...byName.map(({ name, value }) => `${name}:${value}`)].join(
+    '\n',
+  )
 }
 
 /** Options of {@link createSignatureVerifier}. */
@@ -161,56 +138,47 @@ export function createSignatureVerifier(
   // An empty variable counts as not set.
   const given = keys.filter((key): key is SigningKey => key !== undefined && key !== '')
   if (given.length === 0) throw misuse('ERR_INVALID_ARG_VALUE', NO_KEY)
-  // Copies: the caller may wipe its bytes, or change its list, before the first request comes.
-  const secrets = given.map((key) => Uint8Array.from(bytesOf(key)))
+  const secrets = given.map(bytesOf)
   textToSign(0, audience, [])
   let imported: readonly object[] | undefined
 
   return async (headers) => {
     const { seconds, signature } = parseSignature(headers.get(SIGNATURE.toLowerCase()))
-    if (Math.abs(Date.now() / 1000 - seconds) > toleranceSeconds) {
-      throw untrusted(
-        `${SIGNATURE} is too old, or from the future: is the clock of the gateway right, and that of the server?`,
-      )
-    }
-    const signed = [...headers.keys()]
-      .filter(isSigned)
-      .map((name): [string, string] => [name, String(headers.get(name))])
+    if (Math.abs(Date.now() / 1000 - seconds) > toleranceSeconds) throw untrusted(WRONG_TIME)
+    const signed = signedHeaders(headers)
     if (!signed.every(([, value]) => isAscii(value)))
       throw untrusted('A credential header of this request is not ASCII on one line.')
-    const data = encode(textToSign(seconds, audience, signed))
+    const text = encode(textToSign(seconds, audience, signed))
     // Not the promise: on Workers one must not be awaited by another request.
     imported ??= await Promise.all(secrets.map(importKey))
     for (const key of imported) {
       // Compares in constant time, whatever the runtime.
-      if (await subtleCrypto().verify('HMAC', key, signature, data)) return true
+      if (await subtleCrypto().verify('HMAC', key, signature, text)) return true
     }
-    throw untrusted(
-      `${SIGNATURE} does not match: the headers were changed, or signed with another key or for another audience.`,
-    )
+    throw untrusted(NO_MATCH)
   }
+}
+
+function signedHeaders(headers: WebHeaders): [name: string, value: string][] {
+  const names = [...headers.keys()].filter((name) => isCredentialHeader(name) && !isSignature(name))
+  return names.map((name) => [name, String(headers.get(name))])
 }
 
 const NO_KEY =
   'createSignatureVerifier needs a key, such as { keys: [process.env.GATEWAY_KEY] }: is that variable set?'
 
-function parseSignature(value: string | null | undefined): {
-  readonly seconds: number
-  readonly signature: Bytes
-} {
-  if (!value)
-    throw untrusted(
-      `The request carries credentials, but no ${SIGNATURE} header: it did not come from the gateway.`,
-    )
+const WRONG_TIME = `${SIGNATURE} is too old, or from the future: is the clock of the gateway right, and that of the server?`
+const NO_MATCH = `${SIGNATURE} does not match: the headers were changed, or signed with another key or for another audience.`
+const UNSIGNED = `The request carries credentials, but no ${SIGNATURE} header: it did not come from the gateway.`
+
+function parseSignature(value: string | null | undefined): { seconds: number; signature: Bytes } {
+  if (!value) throw untrusted(UNSIGNED)
   const [, seconds, hex = ''] = /^t=(\d{1,12}),v1=([\da-f]{64})$/.exec(value) ?? []
   if (seconds === undefined)
     throw untrusted(`${SIGNATURE} must be t=<unix seconds>,v1=<64 hex digits>.`)
-  return {
-    seconds: Number(seconds),
-    signature: Uint8Array.from({ length: 32 }, (_, index) =>
-      Number.parseInt(hex.slice(2 * index, 2 * index + 2), 16),
-    ),
-  }
+  const bytes = hex.match(/../g) ?? []
+  const signature = Uint8Array.from(bytes, (byte) => Number.parseInt(byte, 16))
+  return { seconds: Number(seconds), signature }
 }
 
 const untrusted = (message: string): CredentialError =>
