@@ -285,15 +285,15 @@ function wrapFutureHandlers(target: ServerInternals, wrap: Wrap): void {
   })
 }
 
-// Requests with one id. The SDKs and their transports find the way of a response by the id of its request alone: of two in
-// flight the second takes the place of the first, gets its result, and the first waits for ever (typescript-sdk #2433). Two
-// users who share a server get each other's data that way. So neither of the two gets a result, but both an error:
-// - The second does not run. Its error goes where the transport sends what has that id now, which is to the second.
-// - The first has its error on its own stream, to which the transport is led back. Where that keeps its streams to itself
-//   (@hono/mcp) the first waits until its client gives up. A pipe (stdio, memory, SSE) has but one way: its client gets
-//   two errors with that id. What the first still sends is dropped, until it has settled or is cancelled: so long any other
-//   with that id is refused, too.
-// A cancelled request gets no response from the SDKs, so its id is free at once.
+// Requests with one id. The SDKs and their transports know where a response goes by the id of its request alone. Of two in
+// flight, the second takes the place of the first and gets its result, while the first waits for ever (typescript-sdk #2433):
+// users who share a server get each other's data. So neither gets a result, and both get an error:
+// - The second does not run. The transport sends its error to whoever has the id now, which is the second.
+// - The first gets its error on its own stream, to which the transport is led back. Where a transport hides its streams
+//   (@hono/mcp), the first waits until its client gives up. A pipe (stdio, memory, SSE) goes one way: its client gets two
+//   errors with the id.
+// - What the first sends from then on is dropped. Until it settles or is cancelled, others with its id are refused as well.
+// The SDKs send nothing for a cancelled request, so its id is free at once.
 
 interface Flight {
   /** Where Streamable HTTP sends the response. */
