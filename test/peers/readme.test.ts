@@ -7,9 +7,12 @@ import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { format } from 'node:util'
 import { spawn } from 'node:child_process'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
+import { OAuthCredential, runWithCredentials } from 'mcp-credentials'
+import type { CredentialSource } from 'mcp-credentials'
 import { clientV2, listen, peerOf } from './wirings.js'
 import type { Peer, Result } from './wirings.js'
 
@@ -151,6 +154,115 @@ describe('the complete servers of the README work', () => {
         await unset.close()
       }
     })
+  }
+})
+
+/** The modules of all blocks that export a name. */
+function modulesWith(name: string): Promise<Record<string, unknown>>[] {
+  const exported = new RegExp(`^export (?:const|(?:async )?function) ${name}\\b`, 'm')
+  return blocks.flatMap(({ code }, index) =>
+    exported.test(code) ? [import(pathToFileURL(`${folder}/block-${index}.js`).href)] : [],
+  )
+}
+
+describe('a source by who is calling', () => {
+  // Two users of one application.
+  const of = (sub: unknown) => ({
+    headers: undefined,
+    authInfo: { token: 'FAKE', clientId: 'one-app', scopes: [], extra: { sub } },
+  })
+  const valid = (accessToken: string) =>
+    new OAuthCredential({ accessToken, extra: { account: accessToken } })
+
+  for (const [name, store, put] of [
+    ['fromVault', 'vault', (accessToken: string) => accessToken],
+    ['fromAccounts', 'accounts', valid],
+  ] as const) {
+    test(`${name} gives two users of one client each their own, and others none`, async () => {
+      const modules = await Promise.all(modulesWith(name))
+      assert.equal(modules.length, 1)
+      const source = modules[0]?.[name] as CredentialSource
+      const stored = modules[0]?.[store] as Map<string, unknown>
+      stored.set('anna', put('FAKE-of-anna')).set('bob', put('FAKE-of-bob'))
+      stored.set('one-app', put('FAKE-of-the-app')).set('undefined', put('FAKE-of-nobody'))
+      for (const user of ['anna', 'bob']) {
+        const credential = await source(of(user))
+        assert.equal(credential.accessToken, `FAKE-of-${user}`)
+      }
+      const nobody = [of('carol'), of(undefined), of(7), { headers: undefined }]
+      const { token, clientId } = of('anna').authInfo
+      for (const request of [...nobody, { headers: undefined, authInfo: { token, clientId } }])
+        await assert.rejects(async () => source(request), { code: 'ERR_CREDENTIAL_NOT_FOUND' })
+    })
+  }
+})
+
+test('what a gateway of the README passes on has nothing of the caller but what MCP needs', async () => {
+  process.env['GATEWAY_KEY'] = 'FAKE-readme-key-0123456789abcdef-do-not-leak'
+  const modules = await Promise.all(modulesWith('headersFor'))
+  assert.equal(modules.length, 2)
+  const incoming = new Headers({
+    accept: 'application/json',
+    'mcp-session-id': 'session',
+    'mcp-protocol-version': '2025-11-25',
+    'last-event-id': '7',
+    authorization: 'Bearer FAKE-key-of-the-caller',
+    cookie: 'FAKE-cookie',
+    host: 'gateway.example',
+    forwarded: 'for=127.0.0.1',
+    'x-api-key': 'FAKE-key',
+    'x-mcp-cred-access-token': 'FAKE-forged',
+    'x-mcp-cred-scopes': 'admin',
+    'x-mcp-cred-signature': 'FAKE-forged',
+  })
+  for (const [index, { headersFor }] of modules.entries()) {
+    const passed = await (headersFor as (incoming: Headers, token: string) => Promise<Headers>)(
+      incoming,
+      'FAKE-of-the-tenant',
+    )
+    const { 'x-mcp-cred-signature': signature, ...rest } = Object.fromEntries(passed)
+    assert.deepEqual(rest, {
+      accept: 'application/json',
+      'last-event-id': '7',
+      'mcp-protocol-version': '2025-11-25',
+      'mcp-session-id': 'session',
+      'x-mcp-cred-access-token': 'FAKE-of-the-tenant',
+    })
+    assert.equal(signature === undefined, index === 0)
+    assert.notEqual(signature, 'FAKE-forged')
+  }
+})
+
+test('the log of the README shows no secret, in whatever shows more than its properties', async () => {
+  const [module] = await Promise.all(modulesWith('log'))
+  const log = module?.['log'] as (...values: unknown[]) => void
+  const token = 'FAKE-logged-0123456789abcdef'
+  const values = [
+    new Headers({ authorization: `Bearer ${token}` }),
+    new URLSearchParams({ key: token }),
+    new Error('failed', { cause: new Error(`with ${token}`) }),
+    new Map([[token, new Set([token])]]),
+    Buffer.from(token),
+    `${token}`,
+  ]
+  const shown: string[] = []
+  const { error } = console
+  console.error = (...args: unknown[]) => void shown.push(format(...args))
+  try {
+    await runWithCredentials(new OAuthCredential({ accessToken: token }), async () => {
+      for (const value of values) log('kept %s', 'kept', value)
+      log(...values)
+      console.error(...values)
+    })
+  } finally {
+    console.error = error
+  }
+  const control = shown.pop()
+  assert(control?.includes(token))
+  assert.equal(shown.length, values.length + 1)
+  for (const text of shown) {
+    assert(!text.includes(token) && !text.includes(Buffer.from(token).toString('hex')), text)
+    assert(text.includes('[redacted]'))
   }
 })
 

@@ -277,6 +277,41 @@ for (const sdk of SDKS) {
         })
       })
 
+      test('one id twice in a batch is refused, and the first gets no result either', async () => {
+        await shared(sdk, true, options, async ({ desk, post }) => {
+          assertRefused(await post([call(1, 'anna'), call(1, 'bob')]))
+          await desk.until('anna')
+          desk.ready('anna')
+          await sleep(5)
+          assert.deepEqual(desk.started, ['anna'])
+          const carol = post(call(1, 'carol'))
+          await desk.until('carol')
+          desk.ready('carol')
+          assert.match(await carol, answerFor('carol'))
+        })
+      })
+
+      test('a batch that has the id is answered for the rest, and the first by the next refusal', async () => {
+        await shared(sdk, true, options, async ({ desk, post }) => {
+          const anna = post(call(1, 'anna'))
+          await desk.until('anna')
+          const batch = post([call(1, 'bob'), call(2, 'carol')])
+          await desk.until('carol')
+          await sleep(5)
+          desk.ready('carol')
+          const body = await batch
+          assert.match(body, answerFor('carol'))
+          assert.deepEqual(
+            messagesOf(body)
+              .map(({ id }) => id)
+              .sort(),
+            [1, 2],
+          )
+          assertRefused(await post(call(1, 'dora')))
+          assertRefused(await anna)
+        })
+      })
+
       test('ids that differ, also 1 and "1", do not collide', async () => {
         await shared(sdk, true, options, async ({ desk, post }) => {
           const who = ['anna', 'bob', 'carol']
@@ -420,6 +455,10 @@ for (const sdk of SDKS) {
           assertRefused(await anna)
           assert.deepEqual(desk.started, ['anna'])
           assert.doesNotMatch(String([...stored.values()]), answerFor('anna'))
+          const carol = post(call(1, 'carol'))
+          await desk.until('carol')
+          desk.ready('carol')
+          assert.match(await carol, answerFor('carol'))
         })
       })
 
@@ -447,18 +486,75 @@ for (const sdk of SDKS) {
       const desk = new Desk()
       const server = makeServer(sdk, desk, isGuarded)
       const received: Message[] = []
+      let busy = Promise.resolve()
+      const wait = () => {
+        let done = () => {}
+        busy = new Promise((resolve) => (done = resolve))
+        return done
+      }
       const connect = async () => {
         const [near, far] = sdk.InMemoryTransport.createLinkedPair()
         near.onmessage = (message) => void received.push(message as Message)
         await near.start()
+        const send = far.send
+        far.send = async (...args) => {
+          await send.apply(far, args)
+          // Somebody else may still be sent it, as by a transport that broadcasts.
+          if (!('method' in args[0])) await busy
+        }
         await server.connect(far)
         await near.send(INITIALIZE as never)
         await sleep(2)
         received.length = 0
         return near
       }
-      return { desk, server, received, connect }
+      return { desk, server, received, connect, wait }
     }
+
+    test('an id is taken until the result has been sent', async () => {
+      const { desk, server, received, connect, wait } = await start(true)
+      const near = await connect()
+      await near.send(call(1, 'anna') as never)
+      await desk.until('anna')
+      const done = wait()
+      desk.ready('anna')
+      await sleep(5)
+      assert.match(JSON.stringify(received), answerFor('anna'))
+      await near.send(call(1, 'bob') as never)
+      await sleep(5)
+      done()
+      await sleep(5)
+      // The first has its result, and no error as well.
+      assert.deepEqual(
+        received.map(({ error }) => error?.code),
+        [undefined, REFUSED.code],
+      )
+      assert.deepEqual(desk.started, ['anna'])
+      await near.send(call(1, 'carol') as never)
+      await desk.until('carol')
+      await server.close()
+    })
+
+    test('one that is cancelled while its result is sent takes nothing from the next', async () => {
+      const { desk, server, received, connect, wait } = await start(true)
+      const near = await connect()
+      await near.send(call(1, 'anna') as never)
+      await desk.until('anna')
+      const done = wait()
+      desk.ready('anna')
+      await sleep(5)
+      await near.send(cancel({ requestId: 1 }) as never)
+      await sleep(5)
+      await near.send(call(1, 'bob') as never)
+      await desk.until('bob')
+      done()
+      await sleep(5)
+      received.length = 0
+      await near.send(call(1, 'carol') as never)
+      await sleep(5)
+      assert.equal(received[0]?.error?.code, REFUSED.code)
+      await server.close()
+    })
 
     test('the client of two requests with one id gets two errors, and no result', async () => {
       const { desk, server, received, connect } = await start(true)
