@@ -102,7 +102,8 @@ describe('a scope in another one', () => {
         leftover = leaveBehind()
         return isDone
       })
-      assert.deepEqual(scopedCredentials(), [outer])
+      // What the inner one has may leave through the outer one.
+      assert.deepEqual(scopedCredentials(), [outer, inner])
       return { running }
     })
     assert(leftover)
@@ -146,16 +147,29 @@ describe('a scope in another one', () => {
 describe('a credential that joins a scope', () => {
   const successor = fakeToken()
 
-  test('is scrubbed from it, from the scopes in it, and once', () => {
-    const outer = fakeToken()
+  test('is scrubbed from it and from the scopes around it, and once', () => {
+    const [outer, inner] = [fakeToken(), fakeToken()]
     runWithCredentials(outer, () => {
-      runWithCredentials(fakeToken(), () => {
-        assert.equal(scopedCredentials()?.includes(successor), false)
+      runWithCredentials(inner, () => {
+        assert.deepEqual(scopedCredentials(), [inner, outer])
         outsideOfScopes(() => assert.deepEqual(scopedCredentials(), []))
+        joinScope(successor)
+        joinScope(successor)
+        assert.deepEqual(scopedCredentials(), [inner, successor, outer])
       })
-      joinScope(successor)
-      joinScope(successor)
-      assert.deepEqual(scopedCredentials(), [outer, successor])
+      assert.deepEqual(scopedCredentials(), [outer, inner, successor])
+    })
+  })
+
+  test('makes another one forgotten where there are a hundred, but never the own', () => {
+    const [own, last] = [fakeToken(), fakeToken()]
+    runWithCredentials(own, () => {
+      for (let count = 0; count < 200; count++) runWithCredentials(fakeToken(), () => undefined)
+      joinScope(last)
+      const credentials = scopedCredentials()
+      assert.equal(credentials?.length, 100)
+      assert.equal(credentials[0], own)
+      assert.equal(credentials[99], last)
     })
   })
 
