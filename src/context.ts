@@ -146,7 +146,7 @@ function runInScope(scope: Scope, fn: MaybeScoped<unknown>): unknown {
         endScope(scope)
         return value
       },
-      (reason) => {
+      (reason: unknown) => {
         endScope(scope)
         throw reason
       },
@@ -203,8 +203,12 @@ function toPromise(result: unknown): Promise<unknown> | undefined {
     return undefined
   const { then } = result as { then?: unknown }
   if (typeof then !== 'function') return undefined
-  if (then === Promise.prototype.then && result.constructor === Promise)
-    return result as Promise<unknown>
+  if (
+    then === Promise.prototype.then &&
+    result instanceof Promise &&
+    result.constructor === Promise
+  )
+    return result
   return new Promise((resolve, reject) => (then as Then).call(result, resolve, reject))
 }
 

@@ -1,5 +1,5 @@
 import { OAuthCredential, StaticCredential, typeFor } from './credential.ts'
-import type { CredentialType, ResolvedCredential } from './credential.ts'
+import type { CredentialType, OAuthProperties, ResolvedCredential } from './credential.ts'
 import {
   assertObject,
   assertOptions,
@@ -55,6 +55,8 @@ const OAUTH_VARIABLES = {
 } as const
 
 type OAuthVariable = keyof typeof OAUTH_VARIABLES
+
+const OAUTH_PROPERTIES = Object.keys(OAUTH_VARIABLES) as OAuthVariable[]
 
 /**
  * Reads a credential from environment variables; one that is set to the empty string counts as not set.
@@ -290,8 +292,8 @@ function parseOAuth(variables: Variables): OAuthCredential {
   const { accessToken, ...properties } = readProperties(variables)
   if (accessToken === undefined)
     throw missing(variables, `Set ${start}ACCESS_TOKEN to the access token.`, 'oauth')
-  const names = Object.entries(OAUTH_VARIABLES).map(([property, name]) => [property, start + name])
-  const origins = { ...Object.fromEntries(names), extra: `${start}EXTRA_*` }
+  const origins: Partial<Record<keyof OAuthProperties, string>> = { extra: `${start}EXTRA_*` }
+  for (const property of OAUTH_PROPERTIES) origins[property] = start + OAUTH_VARIABLES[property]
   return new OAuthCredential({ ...properties, accessToken }, origins)
 }
 

@@ -4,7 +4,9 @@ import { invalidCredential } from './errors.ts'
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject
 
 /** An object of JSON values. */
-export type JsonObject = { readonly [key: string]: JsonValue }
+export interface JsonObject {
+  readonly [key: string]: JsonValue
+}
 
 /** What is wrong with a value, to stand behind the name of its variable, header or property; never the value. */
 export type Problem = string | undefined
@@ -106,7 +108,7 @@ export function parseTimestamp(text: string, name: string): Date {
 function timeOf(text: string): number | undefined {
   const parts = TIMESTAMP.exec(text)
   if (parts === null) return undefined
-  const [, date, minutes = '00:00', seconds = '00', fraction = ''] = parts
+  const [, date = '', minutes = '00:00', seconds = '00', fraction = ''] = parts
   const milliseconds = fraction.slice(0, 3).padEnd(3, '0')
   const canonical = `${date}T${minutes}:${seconds}.${milliseconds}Z`
   const time = Date.parse(canonical)
@@ -158,7 +160,8 @@ export function parseFields(text: string, name: string): Record<string, string> 
   // JSON.parse would round a long integer: in quotes it keeps every digit.
   const quoted = text.replace(STRING_OR_NUMBER, (part) => (INTEGER.test(part) ? `"${part}"` : part))
   const fields: Record<string, string> = Object.create(null)
-  Object.entries(JSON.parse(quoted)).forEach(([field, value], index) => {
+  const parsed: Readonly<Record<string, unknown>> = JSON.parse(quoted)
+  Object.entries(parsed).forEach(([field, value], index) => {
     if (value === null) return
     if (typeof value === 'string') fields[field] = value
     else assertNo(fieldProblem(value), `${name}: ${describeField(field, index + 1)}`)

@@ -198,6 +198,10 @@ function formatScopes(scopes: readonly string[]): string {
 const toAscii = (value: object): string =>
   JSON.stringify(value).replace(/[\x7f-\uffff]/g, escapeUnicode)
 
+interface Runtime {
+  readonly Headers: new (headers: WebHeaders) => MutableHeaders
+}
+
 // Web `Headers`, as far as a copy of them is changed.
 interface MutableHeaders extends WebHeaders {
   set(name: string, value: string): void
@@ -228,7 +232,7 @@ export function stripCredentialHeaders(
 ): object {
   assertObject(headers, 'Headers', 'request.headers')
   if (!Array.isArray(also)) throw misuse('ERR_INVALID_ARG_TYPE', LIST_THE_NAMES)
-  const others = also.map((name) => name.toLowerCase())
+  const others = also.map((name: string) => name.toLowerCase())
   const isOurs = (name: string) => isCredentialHeader(name) || others.includes(name.toLowerCase())
   return isWebHeaders(headers) ? stripWebHeaders(headers, isOurs) : stripRecord(headers, isOurs)
 }
@@ -240,7 +244,7 @@ type IsOurs = (name: string) => boolean
 
 function stripWebHeaders(headers: WebHeaders, isOurs: IsOurs): WebHeaders {
   // Not headers.constructor: the headers that Hono hands out on Node.js look like Headers, but are not made like them.
-  const copy: MutableHeaders = Reflect.construct(Reflect.get(globalThis, 'Headers'), [headers])
+  const copy = new (globalThis as unknown as Runtime).Headers(headers)
   for (const name of [...copy.keys()].filter(isOurs)) copy.delete(name)
   const options = copy.get('connection')
   const kept = options && keptOptions(options, isOurs)

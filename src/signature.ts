@@ -134,9 +134,9 @@ export function createSignatureVerifier(
     audience: ['string'],
     toleranceSeconds: ['seconds'],
   })
-  const { keys = [], audience, toleranceSeconds = 60 } = options
+  const { keys, audience, toleranceSeconds = 60 } = options
   // An empty variable counts as not set.
-  const given = keys.filter((key): key is SigningKey => key !== undefined && key !== '')
+  const given = (keys ?? []).filter((key): key is SigningKey => key !== undefined && key !== '')
   if (given.length === 0) throw misuse('ERR_INVALID_ARG_VALUE', NO_KEY)
   const secrets = given.map(bytesOf)
   textToSign(0, audience, [])

@@ -2,6 +2,7 @@
 import { McpServer as McpServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { McpServer as McpServerV2 } from '@modelcontextprotocol/server'
 import { fromHeaders } from 'mcp-credentials'
+import type { CallEvent } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/mcp'
 import { z } from 'zod'
 import { handlerV2, listen, statelessV1 } from './wirings.js'
@@ -9,9 +10,9 @@ import { handlerV2, listen, statelessV1 } from './wirings.js'
 const [sdk, hears] = process.argv.slice(2)
 
 const INFO = { name: 'greedy', version: '1.0.0' }
-const onRedact = ({ found, omitted }: { found: readonly object[]; omitted: number }) =>
-  process.send?.({ places: found.length, omitted, longest: JSON.stringify(found).length })
-const options = hears === 'hears' ? { onRedact } : {}
+const onCall = ({ redacted }: CallEvent) =>
+  process.send?.({ places: redacted.length, longest: JSON.stringify(redacted).length })
+const options = hears === 'hears' ? { onCall } : {}
 
 const inputSchema = { name: z.string(), times: z.number(), names: z.number() }
 type Args = { name: string; times: number; names: number }
