@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { codeOf, linesOf, problemsOf } from './house.ts'
+import { linesOf, problemsOf } from './house.ts'
 
 const root = new URL(import.meta.url.includes('/dist/') ? '../../' : '../', import.meta.url)
 const pathOf = (path: string) => fileURLToPath(new URL(path, root))
@@ -33,15 +33,6 @@ test('every part keeps within its budget of lines', () => {
     over.map(({ group, lines, budget }) => `${group}: ${lines} of ${budget}`),
     [],
   )
-})
-
-test('the README states the lines of every file', () => {
-  const table = read('README.md').matchAll(
-    /^\| `((?:src|adapters)\/[\w./-]+)` \|.*\| ([\d,]+) \|$/gm,
-  )
-  const stated = [...table].map(([, path, lines]) => `${path} ${lines}`)
-  const counted = [...files].map(([path, source]) => `${path} ${codeOf(source).length}`)
-  assert.deepEqual(stated.sort(), counted.sort())
 })
 
 test('there is no dependency, and every development dependency is pinned exactly', () => {
