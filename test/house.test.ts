@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { linesOf, problemsOf } from './house.ts'
+import { codeOf, linesOf, problemsOf } from './house.ts'
 
 const root = new URL(import.meta.url.includes('/dist/') ? '../../' : '../', import.meta.url)
 const pathOf = (path: string) => fileURLToPath(new URL(path, root))
