@@ -166,8 +166,8 @@ describe('a credential that joins a scope', () => {
     runWithCredentials(own, () => {
       for (let count = 0; count < 200; count++) runWithCredentials(fakeToken(), () => undefined)
       joinScope(last)
-      const credentials = scopedCredentials()
-      assert.equal(credentials?.length, 100)
+      const credentials = scopedCredentials() ?? []
+      assert.equal(credentials.length, 100)
       assert.equal(credentials[0], own)
       assert.equal(credentials[99], last)
     })
