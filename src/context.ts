@@ -5,7 +5,7 @@ import type {
   ResolvedCredential,
   StaticCredential,
 } from './credential.ts'
-import { CredentialError } from './errors.ts'
+import { CredentialError, misuse } from './errors.ts'
 
 // Carried by the asynchronous context. Holds the credential of a call, or the error to throw in its place, and neither
 // once the call is over.
@@ -84,7 +84,7 @@ export type ScopedResult<R> = R extends PromiseLike<infer T> ? Promise<T> : R
  * @param credential - the credential of this call; or the error that `getCredentials()` is to throw for want of one
  * @param fn - what to run; it gets the credential as its argument too
  * @returns what `fn` returned; for a promise, one that settles alike
- * @throws TypeError `ERR_INVALID_ARG_TYPE` for anything that is no credential; and whatever `fn` throws
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` for anything but a credential and a function; and whatever `fn` throws
  * @example
  * await runWithCredentials(credential, () => callTool())
  */
@@ -102,6 +102,7 @@ export function runWithCredentials<R>(
 ): unknown {
   const isError = credential instanceof CredentialError
   if (!isError) assertCredential(credential, 'runWithCredentials takes')
+  if (typeof fn !== 'function') throw misuse('ERR_INVALID_ARG_TYPE', NO_FUNCTION)
   const given = isError ? undefined : credential
   const around = listsAround(storage.getStore())
   // What an inner scope knows may leave through an outer one.
@@ -231,10 +232,9 @@ export function getCredentials(type?: CredentialType): ResolvedCredential {
   if (credential === undefined) throw whyThereIsNone(scope)
   if (type === undefined || credential.type === type) return credential
   assertType(type)
-  throw new CredentialError(
-    'ERR_CREDENTIAL_TYPE',
-    `The credential is of type "${credential.type}", not "${type}".`,
-  )
+  const difference = `The credential is of type "${credential.type}", not "${type}"`
+  const advice = `ask for "${credential.type}", or have the source read { type: "${type}" }`
+  throw new CredentialError('ERR_CREDENTIAL_TYPE', `${difference}: ${advice}.`)
 }
 
 /**
@@ -293,6 +293,9 @@ function whyThereIsNone(scope: Scope | undefined): CredentialError {
     hints.filter((hint) => hint !== '').join(' '),
   )
 }
+
+const NO_FUNCTION =
+  'runWithCredentials takes the function to run as its second argument, such as () => callTool().'
 
 const ENDED = `The call that this credential was for is over. Work that outlives its call takes the credential along, or \
 opens a scope of its own with runWithCredentials().`

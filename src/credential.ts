@@ -60,6 +60,7 @@ export class StaticCredential {
       throw new CredentialError('ERR_CREDENTIAL_MISSING', `${origin} needs at least one field.`)
     entries.forEach(([name, value], index) => {
       const field = `${origin}: ${describeField(name, index + 1)}`
+      if (value === undefined) assertNo('must be a string, and is undefined: set its variable', field)
       assertNo(fieldNameProblem(name) ?? textProblem(value), field)
       this.#fields[name] = value
     })
@@ -204,7 +205,7 @@ export class OAuthCredential {
   field(_name: string): never {
     throw new CredentialError(
       'ERR_CREDENTIAL_TYPE',
-      'The credential is of type "oauth", which has no fields.',
+      'The credential is of type "oauth", which has no fields: use accessToken.',
     )
   }
 
@@ -310,11 +311,9 @@ export const relatedSecrets = (credential: ResolvedCredential): readonly Related
 
 export function assertCredential(value: unknown, requirement: string): void {
   if (value instanceof StaticCredential || value instanceof OAuthCredential) return
-  const explanation = 'not a plain object, nor a credential of a second copy of the package'
-  throw misuse(
-    'ERR_INVALID_ARG_TYPE',
-    `${requirement} a StaticCredential or an OAuthCredential: ${explanation}.`,
-  )
+  const classes = 'a StaticCredential or an OAuthCredential, made with new'
+  const others = 'not a plain object, nor a credential of a second copy of the package'
+  throw misuse('ERR_INVALID_ARG_TYPE', `${requirement} ${classes}: ${others}.`)
 }
 
 export function assertType(type: CredentialType | undefined): void {

@@ -248,7 +248,7 @@ function typeToRead(variables: Variables, type: CredentialType | undefined): Cre
   const variable = `${variables.start}CRED_TYPE`
   const declared = variables.read('CRED_TYPE') ?? type ?? typeOfWhatIsSet(variables)
   if (declared !== 'static' && declared !== 'oauth')
-    throw invalidCredential(`${variable} must be static or oauth.`)
+    throw invalidCredential(`${variable} must be static or oauth, in lower case.`)
   if (type === undefined || declared === type) return declared
   throw new CredentialError(
     'ERR_CREDENTIAL_TYPE',
@@ -320,7 +320,7 @@ function readExtra(variables: Variables): Readonly<Record<string, string>> {
     const key = name.toLowerCase()
     const variable = `${variables.start}EXTRA_*: ${describeField(key, index + 1)}`
     if (key === '') assertNo('has an empty name', variable)
-    if (key in extra) assertNo('is set twice, in different case', variable)
+    if (key in extra) assertNo('is set twice, in different case: remove one', variable)
     extra[key] = value
   })
   return extra

@@ -68,9 +68,9 @@ function keyProblem(key: string): Problem {
 }
 
 export function scopesProblem(scopes: unknown): Problem {
-  if (!Array.isArray(scopes)) return 'must be a list of strings'
+  if (!Array.isArray(scopes)) return 'must be a list of strings, such as ["repo"]'
   const areVisible = scopes.every((scope) => typeof scope === 'string' && VISIBLE_ASCII.test(scope))
-  return areVisible ? undefined : 'must hold scopes of visible ASCII characters'
+  return areVisible ? undefined : 'must hold scopes of visible ASCII characters, without spaces'
 }
 
 /**
@@ -88,8 +88,9 @@ export const splitScopes = (text: string): string[] =>
 // Times
 
 export function dateProblem(date: unknown): Problem {
+  if (!(date instanceof Date)) return 'must be a Date, such as new Date("2026-05-04T12:00:00Z")'
   // An invalid Date has the year NaN.
-  const year = date instanceof Date ? date.getUTCFullYear() : NaN
+  const year = date.getUTCFullYear()
   if (year >= 0 && year <= 9999) return undefined
   return 'must be a valid Date in the years 0 to 9999'
 }
@@ -137,12 +138,13 @@ export const escapeUnicode = (character: string): string =>
   `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
 /** Drops the SyntaxError of a bad text: engines quote their input in it, some of them whole. */
-export function parseJson(text: string, name: string): unknown {
+export function parseJson(text: string, name: string, example: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
     // As Python prints it, and as JavaScript takes it.
-    const advice = /^\s*[[{]\s*'/.test(text) ? ': its strings need double quotes' : ''
+    const isOfPython = /^\s*[[{]\s*'/.test(text)
+    const advice = isOfPython ? ': its strings need double quotes' : `, such as ${example}`
     throw invalidCredential(`${name} is not valid JSON${advice}.`)
   }
 }
@@ -155,7 +157,9 @@ const INTEGER = /^(?:0|-?[1-9]\d*)$/
 
 /** The fields of a JSON object of strings and integers; an integer keeps its digits, `null` counts as absent. */
 export function parseFields(text: string, name: string): Record<string, string> {
-  if (!isPlainObject(parseJson(text, name))) assertNo('must be a JSON object', name)
+  const example = '{"apiKey":"…"}'
+  if (!isPlainObject(parseJson(text, name, example)))
+    assertNo(`must be a JSON object, such as ${example}`, name)
   assertNoDuplicateKey(text, name)
   // JSON.parse would round a long integer: in quotes it keeps every digit.
   const quoted = text.replace(STRING_OR_NUMBER, (part) => (INTEGER.test(part) ? `"${part}"` : part))
@@ -171,6 +175,7 @@ export function parseFields(text: string, name: string): Record<string, string> 
 
 function fieldProblem(value: unknown): Problem {
   if (Object.is(value, -0)) return 'is -0, which others read as 0: put it in quotes'
+  if (typeof value === 'object') return 'must be a string, not an object or a list'
   return 'must be a string: put it in quotes'
 }
 
@@ -185,7 +190,7 @@ export const needsValues = (origin: string, fields: readonly string[]): string =
 
 /** What `extra` is made of; the constructor checks the rest. */
 export function parseExtra(text: string, name: string): JsonObject {
-  const extra = parseJson(text, name)
+  const extra = parseJson(text, name, '{"tenant":"…"}')
   assertNoDuplicateKey(text, name)
   return extra as JsonObject
 }
@@ -199,16 +204,19 @@ function assertNoDuplicateKey(text: string, name: string): void {
     else if (part.endsWith(':')) {
       const key: string = JSON.parse(part.slice(0, -1))
       const keys = objects.at(-1)
-      if (keys?.has(key)) assertNo('appears twice', `${name}: ${describeField(key, keys.size)}`)
+      if (keys?.has(key))
+        assertNo('appears twice: remove one', `${name}: ${describeField(key, keys.size)}`)
       keys?.add(key)
     }
   }
 }
 
+const NOT_JSON =
+  'must be a JSON object, and hold nothing but JSON: leave out what is undefined, and write dates as strings'
+
 /** A deep-frozen copy without prototypes; anything that JSON does not have is refused. */
 export function copyJsonObject(value: unknown, name: string, depth = 1): JsonObject {
-  if (!isPlainObject(value))
-    throw invalidCredential(`${name} must be a JSON object, and hold nothing but JSON.`)
+  if (!isPlainObject(value)) throw invalidCredential(`${name} ${NOT_JSON}.`)
   const copy: Record<string, JsonValue> = Object.create(null)
   for (const key of Object.keys(value)) {
     assertNo(keyProblem(key), `${name}: a key in it`)

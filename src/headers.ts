@@ -19,7 +19,6 @@ import {
   parseTimestamp,
   scopesProblem,
 } from './grammar.ts'
-import type { Problem } from './grammar.ts'
 
 /** Headers in the manner of the Fetch API, such as `Headers`. */
 export interface WebHeaders {
@@ -96,7 +95,8 @@ function readerOf(headers: WebHeaders | HeaderRecord): ReadHeader {
   for (const name of Object.keys(headers)) {
     const header = KNOWN.get(name.toLowerCase())
     if (header === undefined) continue
-    if (found.has(header)) throw invalidCredential(`${header} was sent in two spellings.`)
+    if (found.has(header))
+      throw invalidCredential(`${header} was sent in two spellings: send one of them.`)
     found.set(header, singleValue(headers[name], header))
   }
   return (header) => found.get(header)
@@ -107,7 +107,7 @@ export const isWebHeaders = <H extends object>(headers: H): headers is Extract<H
 
 function singleValue(value: unknown, header: string): string | undefined {
   if (Array.isArray(value) && value.length > 1)
-    throw invalidCredential(`${header} was sent more than once.`)
+    throw invalidCredential(`${header} was sent more than once: send it once.`)
   const first: unknown = (Array.isArray(value) ? value[0] : value) ?? ''
   if (typeof first === 'string') return first || undefined
   throw invalidCredential(`${header} must be a string.`)
@@ -138,17 +138,14 @@ function parseStatic(read: ReadHeader, required: readonly string[] = []): Static
 function parseOAuth(read: ReadHeader): OAuthCredential {
   const accessToken = read(HEADERS.accessToken)
   if (accessToken === undefined) throw new MissingCredentialHeaderError([HEADERS.accessToken])
-  assertNo(commaProblem(accessToken), HEADERS.accessToken)
+  // RFC 9110 section 5.3: a header that was sent twice arrives as one, joined by a comma.
+  if (accessToken.includes(','))
+    assertNo('has a comma in it, as if it was sent twice: send it once', HEADERS.accessToken)
   const time = read(HEADERS.expiresAt)
   const json = readJson(read, HEADERS.extra)
   const expiresAt = time === undefined ? undefined : parseTimestamp(time, HEADERS.expiresAt)
   const extra = json === undefined ? undefined : parseExtra(json, HEADERS.extra)
   return new OAuthCredential({ accessToken, scopes: readScopes(read), expiresAt, extra }, HEADERS)
-}
-
-// RFC 9110 section 5.3: a header that was sent twice arrives as one, joined by a comma.
-function commaProblem(token: string): Problem {
-  return token.includes(',') ? 'has a comma in it: was the header sent twice?' : undefined
 }
 
 function readJson(read: ReadHeader, header: string): string | undefined {
@@ -162,7 +159,7 @@ function readJson(read: ReadHeader, header: string): string | undefined {
 function readScopes(read: ReadHeader): readonly string[] {
   const text = read(HEADERS.scopes) ?? ''
   if (!text.trimStart().startsWith('[')) return parseScopes(text, HEADERS.scopes)
-  const scopes = parseJson(text, HEADERS.scopes)
+  const scopes = parseJson(text, HEADERS.scopes, '["repo"]')
   assertNo(scopesProblem(scopes), HEADERS.scopes)
   return scopes as string[]
 }
@@ -173,7 +170,7 @@ function readScopes(read: ReadHeader): readonly string[] {
  *
  * @param credential - what the server is to have
  * @throws CredentialError `ERR_CREDENTIAL_INVALID` for an access token with a comma in it, which no header can carry
- * @throws TypeError `ERR_INVALID_ARG_TYPE` for anything that is no credential
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` for anything but a credential
  * @example
  * await fetch(url, { headers: { ...stripCredentialHeaders(incoming), ...formatHeaders(credential) } })
  */
@@ -181,7 +178,8 @@ export function formatHeaders(credential: ResolvedCredential): Record<string, st
   assertCredential(credential, 'formatHeaders takes')
   if (credential.type === 'static') return { [HEADERS.fields]: toAscii({ ...credential.fields }) }
   const { accessToken, scopes, expiresAt, extra } = credential
-  assertNo(commaProblem(accessToken), 'accessToken')
+  if (accessToken.includes(','))
+    assertNo('has a comma in it, which no header can carry', 'accessToken')
   const headers: Record<string, string> = { [HEADERS.accessToken]: accessToken }
   if (scopes) headers[HEADERS.scopes] = formatScopes(scopes)
   if (Object.keys(extra).length > 0) headers[HEADERS.extra] = toAscii(extra)

@@ -389,7 +389,7 @@ describe('a constructor refuses', () => {
       'a time in a string',
       { accessToken, expiresAt: '2026-05-04' },
       'ERR_CREDENTIAL_INVALID',
-      /^expiresAt must be a valid Date/,
+      /^expiresAt must be a Date, such as new Date\("2026-05-04T12:00:00Z"\)\.$/,
     ],
     [
       'an invalid Date',

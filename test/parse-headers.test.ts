@@ -163,8 +163,16 @@ describe('parseHeaders refuses', () => {
     ['DEL', { [TOKEN]: `${secret}\x7f` }, /contains a control character/],
     ['bytes outside ASCII', { [TOKEN]: `${secret}Ã©` }, /outside ASCII/],
 
-    ['broken JSON', { [FIELDS]: `{"a":"${secret}` }, /^X-MCP-Cred-Fields is not valid JSON\.$/],
-    ['bare text', { [FIELDS]: secret }, /^X-MCP-Cred-Fields is not valid JSON\.$/],
+    [
+      'broken JSON',
+      { [FIELDS]: `{"a":"${secret}` },
+      /^X-MCP-Cred-Fields is not valid JSON, such as {"apiKey":"…"}\.$/,
+    ],
+    [
+      'bare text',
+      { [FIELDS]: secret },
+      /^X-MCP-Cred-Fields is not valid JSON, such as {"apiKey":"…"}\.$/,
+    ],
     ['an array', { [FIELDS]: `["${secret}"]` }, /^X-MCP-Cred-Fields must be a JSON object/],
     ['a JSON string', { [FIELDS]: `"${secret}"` }, /^X-MCP-Cred-Fields must be a JSON object/],
     ['JSON null', { [FIELDS]: 'null' }, /^X-MCP-Cred-Fields must be a JSON object/],
@@ -176,7 +184,7 @@ describe('parseHeaders refuses', () => {
     [
       'a nested array',
       { [FIELDS]: `{"c":["${secret}"]}` },
-      /field "c" must be a string: put it in quotes/,
+      /field "c" must be a string, not an object or a list\.$/,
     ],
     ['a fraction', { [FIELDS]: '{"c":1.10}' }, /field "c" must be a string/],
     ['an exponent', { [FIELDS]: '{"c":1e3}' }, /field "c" must be a string/],
