@@ -9,7 +9,10 @@ const root = fileURLToPath(new URL('../../../', import.meta.url))
 const portable = `${root}test/runtimes/portable`
 
 const ANYWHERE = [
+  'adapter',
   'credential',
+  'errors',
+  'mistakes',
   'parse-env',
   'parse-headers',
   'timestamp',
