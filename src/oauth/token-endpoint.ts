@@ -1,6 +1,7 @@
 import type { OAuthCredential } from '../credential.ts'
 import type { RefreshGrant } from '../env.ts'
-import { CredentialError } from '../errors.ts'
+import { CredentialError, misuse } from '../errors.ts'
+import type { OptionKinds } from '../errors.ts'
 import { formEncode } from '../grammar.ts'
 import { CredentialRefreshError, keepSuccessor, knownError } from './errors.ts'
 import { readTokenResponse } from './token-response.ts'
@@ -44,6 +45,22 @@ export interface TokenEndpointOptions {
   readonly allowInsecureLoopback?: boolean | undefined
 }
 
+/** The kinds of value that they take, for assertOptions. */
+export const ENDPOINT_OPTIONS: OptionKinds<TokenEndpointOptions> = {
+  fetch: ['function'],
+  timeoutSeconds: ['seconds'],
+  clientAuth: ['string'],
+  allowInsecureLoopback: ['boolean'],
+}
+
+/** Checks what the kind does not tell. */
+export function assertEndpointOptions({ timeoutSeconds, clientAuth }: TokenEndpointOptions): void {
+  if (timeoutSeconds === 0)
+    throw misuse('ERR_INVALID_ARG_VALUE', 'timeoutSeconds must be more than 0.')
+  const isKnown = clientAuth === undefined || ['basic', 'post', 'none'].includes(clientAuth)
+  if (!isKnown) throw misuse('ERR_INVALID_ARG_VALUE', 'clientAuth is "basic", "post" or "none".')
+}
+
 /**
  * Makes one request for a successor of a refresh token (RFC 6749 section 6), and remembers nothing of it.
  *
@@ -82,7 +99,7 @@ export async function requestToken(
   request: TokenRequest,
   options: TokenEndpointOptions,
 ): Promise<OAuthCredential> {
-  const { timeoutSeconds = 10, allowInsecureLoopback = false } = options
+  const { timeoutSeconds, allowInsecureLoopback = false } = options
   assertEndpoint(request.client.tokenUri, allowInsecureLoopback)
   const init = requestInit(request, options)
   const time = Date.now()
@@ -151,7 +168,7 @@ const basic = (clientId: string, clientSecret: string): string =>
 
 /** Gives up what takes longer than so many seconds, and aborts it. */
 export async function inTime<T>(
-  seconds: number,
+  seconds = 10,
   who: string,
   run: (signal: object) => T | Promise<T>,
 ): Promise<T> {
