@@ -198,7 +198,7 @@ interface Answer {
 
 async function send(url: string, init: object, fetch: unknown): Promise<Answer> {
   if (typeof fetch !== 'function')
-    throw new CredentialRefreshError('this runtime has no fetch, so that one must be given')
+    throw new CredentialRefreshError('this runtime has no fetch: give one as an option')
   let response: Response
   try {
     response = await fetch(url, init)
@@ -283,10 +283,13 @@ function credentialOf(answer: Answer, request: TokenRequest, time: number): OAut
   }
 }
 
+// RFC 6749 section A.17: refresh-token = 1*VSCHAR
+const REFRESH_TOKEN = /^[\x20-\x7e]+$/
+
 /** What cannot be used otherwise may still hold the one refresh token that is worth something from now on. */
 function rescueSuccessor({ status, body }: Answer, error: unknown): void {
   const refreshToken = body?.refresh_token
-  const isSuccessor = typeof refreshToken === 'string' && refreshToken !== ''
-  if (status !== 200 || !isSuccessor) return
-  if (error instanceof CredentialRefreshError) keepSuccessor(error, refreshToken)
+  const isSuccessor = typeof refreshToken === 'string' && REFRESH_TOKEN.test(refreshToken)
+  if (status === 200 && isSuccessor && error instanceof CredentialRefreshError)
+    keepSuccessor(error, refreshToken)
 }

@@ -1,5 +1,5 @@
 import { OAuthCredential } from '../credential.ts'
-import { CredentialError } from '../errors.ts'
+import { assertObject, CredentialError } from '../errors.ts'
 import type { JsonObject } from '../grammar.ts'
 
 /** The OAuth client that an access token was issued to. */
@@ -39,6 +39,7 @@ export function fromTokenResponse(
   client: TokenClient,
   requestedScopes?: readonly string[],
 ): OAuthCredential {
+  assertObject(response, 'The answer of a token endpoint')
   try {
     return readTokenResponse(response, { client, scopes: requestedScopes }, Date.now())
   } catch (error) {
