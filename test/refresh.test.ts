@@ -9,11 +9,11 @@ import {
   tryGetCredentials,
 } from 'mcp-credentials'
 import { createRefresher } from 'mcp-credentials/oauth'
-import { redactSecrets } from 'mcp-credentials/redact'
 import type { Environment, Refresher, RefreshGrant } from 'mcp-credentials'
 import type { CreateRefresherOptions } from 'mcp-credentials/oauth'
+import { scopedCredentials } from '../src/context.ts'
 import { relatedSecrets } from '../src/credential.ts'
-import { assertNoLeak, fakeSecret } from './helper.ts'
+import { fakeSecret } from './helper.ts'
 import {
   assertFails,
   clientId,
@@ -108,23 +108,26 @@ describe('a refresher', () => {
   test('takes nothing else', async () => {
     const refresh = createRefresher()
     const grant = { refreshToken: 'FAKE', clientId, tokenUri }
-    for (const given of [
-      undefined,
-      null,
-      'FAKE',
-      {},
-      { ...grant, refreshToken: '' },
-      { ...grant, clientId: 7 },
-      { ...grant, tokenUri: undefined },
-      // As a credential of a second copy of the package is.
-      { ...grant, accessToken: 'FAKE' },
-    ]) {
+    // As a credential of a second copy of the package is.
+    class OtherCredential {
+      readonly refreshToken = 'FAKE'
+      readonly clientId = clientId
+      readonly tokenUri = tokenUri
+    }
+    for (const given of [undefined, null, 'FAKE', [grant], new OtherCredential()]) {
       await assert.rejects(refresh(given as never), {
         name: 'TypeError',
         code: 'ERR_INVALID_ARG_TYPE',
-        message:
-          'A refresher takes an OAuthCredential, or a grant with refreshToken, clientId, tokenUri.',
+        message: 'A refresher takes an OAuthCredential or a RefreshGrant.',
       })
+    }
+    for (const [given, names] of [
+      [{}, 'refreshToken, clientId, tokenUri'],
+      [{ ...grant, refreshToken: '' }, 'refreshToken'],
+      [{ ...grant, tokenUri: undefined }, 'tokenUri'],
+    ] as const) {
+      const reason = `the old one has expired, and the credential lacks ${names}.`
+      await assertFails(refresh(given as never), reason)
     }
   })
 
@@ -577,17 +580,33 @@ describe('a refresh token that was refused', () => {
     assert.equal(await refresh(newer), newer)
     assert.equal(sent.length, 1)
   })
+})
 
-  test('that another refresher of the process has used is said to be', async () => {
+describe('a second refresher of the process', () => {
+  test('knows what the first knows', async () => {
     const first = refreshTokenOf('two-refreshers')
-    const { fetch, sent } = rotating(first)
-    await createRefresher({ fetch })(expired(first))
-    await assertFails(
-      createRefresher({ fetch })(expired(first)),
-      `another refresher of this process has used the refresh token (invalid_grant). Create one refresher, and share it. ${CONNECT}`,
-      { status: 400, error: 'invalid_grant' },
-    )
-    assert.equal(sent.length, 2)
+    const { fetch, sent, reused } = rotating(first)
+    const [one, other] = [createRefresher({ fetch }), createRefresher({ fetch })]
+    await one(expired(first))
+    assert.equal((await other(expired(first))).accessToken, 'FAKE-access-2')
+    await Promise.all([one(expired(first)), other(expired(first))])
+    assert.equal(sent.length, 3)
+    assert.deepEqual(reused, [])
+  })
+
+  test('saves what the first could not', async () => {
+    await withClock(async (advance) => {
+      const first = refreshTokenOf('two-savers')
+      const { fetch, sent } = rotating(first, { expires_in: 3600 })
+      await createRefresher({ fetch })(expired(first))
+      const saved: (string | undefined)[] = []
+      const onRefresh = ({ refreshToken }: { refreshToken?: string | undefined }) =>
+        void saved.push(refreshToken)
+      advance(1)
+      await createRefresher({ fetch, onRefresh })(expired(first))
+      assert.deepEqual(saved, [`${first}-1`])
+      assert.equal(sent.length, 1)
+    })
   })
 })
 
@@ -684,9 +703,15 @@ describe('force', () => {
     const refresh = createRefresher({ fetch })
     const old = expired(first, { accessToken: fakeSecret('old'), expiresAt: inSeconds(3600) })
     await runWithCredentials(old, async () => {
-      assert.equal(redactSecrets(access), access)
       const fresh = await refresh(old, { force: true })
-      for (const text of [access, next]) assertNoLeak(redactSecrets(text), text)
+      const joined = scopedCredentials()?.map(({ accessToken, refreshToken }) => [
+        accessToken,
+        refreshToken,
+      ])
+      assert.deepEqual(joined, [
+        [old.accessToken, first],
+        [access, next],
+      ])
       const replaced = { accessToken: old.accessToken, refreshToken: first }
       assert.deepEqual(Object.fromEntries(relatedSecrets(fresh)), replaced)
     })

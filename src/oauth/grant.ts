@@ -1,38 +1,23 @@
 import { OAuthCredential } from '../credential.ts'
 import type { RefreshGrant } from '../env.ts'
 import { misuse } from '../errors.ts'
+import { isPlainObject } from '../grammar.ts'
 
-/** What a refresher is given. */
+/** What can be refreshed. */
 export type Refreshable = OAuthCredential | RefreshGrant
 
-const NEEDED = ['refreshToken', 'clientId', 'tokenUri'] as const
+/** What a credential lacks to be refreshed, by the names of its properties. */
+export const missingForRefresh = (given: Refreshable): readonly string[] =>
+  (['refreshToken', 'clientId', 'tokenUri'] as const).filter((property) => !given[property])
 
-/** The properties that a credential lacks to be refreshed. */
-export function missingForRefresh(credential: Refreshable): readonly string[] {
-  return NEEDED.filter((property) => credential[property] === undefined)
-}
-
-/** What it takes to refresh a credential; `undefined` where it lacks a part of that. */
+/** What it takes to refresh a credential; `undefined` where a part of that is missing. */
 export function grantOf(given: Refreshable): RefreshGrant | undefined {
-  if (!(given instanceof OAuthCredential)) {
-    assertGrant(given)
-    return given
-  }
+  // A credential of a second copy of the package is no plain object.
+  if (!(given instanceof OAuthCredential || isPlainObject(given)))
+    throw misuse('ERR_INVALID_ARG_TYPE', 'A refresher takes an OAuthCredential or a RefreshGrant.')
   const { refreshToken, clientId, clientSecret, tokenUri, scopes, extra } = given
-  if (refreshToken === undefined || clientId === undefined || tokenUri === undefined)
-    return undefined
+  if (!refreshToken || !clientId || !tokenUri) return undefined
   return { refreshToken, clientId, clientSecret, tokenUri, scopes, extra }
-}
-
-function assertGrant(grant: Readonly<Record<(typeof NEEDED)[number], unknown>>): void {
-  // A credential of a second copy of the package has everything that a grant has, and an access token.
-  const isGrant = typeof grant === 'object' && grant !== null && !('accessToken' in grant)
-  if (isGrant && NEEDED.every((name) => typeof grant[name] === 'string' && grant[name] !== ''))
-    return
-  throw misuse(
-    'ERR_INVALID_ARG_TYPE',
-    `A refresher takes an OAuthCredential, or a grant with ${NEEDED.join(', ')}.`,
-  )
 }
 
 // Web Crypto and the Encoding API, as far as this needs them.
@@ -44,7 +29,7 @@ interface Runtime {
 }
 const runtime = globalThis as unknown as Runtime
 
-/** A digest of a JSON value, as 32 characters. */
+/** The SHA-256 of a JSON value, as 32 characters: what is remembered is found by it, and it tells nothing. */
 export async function digest(value: unknown): Promise<string> {
   const subtle = runtime.crypto?.subtle
   if (subtle === undefined)
@@ -53,20 +38,8 @@ export async function digest(value: unknown): Promise<string> {
   return String.fromCharCode(...new Uint8Array(await subtle.digest('SHA-256', bytes)))
 }
 
-// By what was given, which an environment gives again and again. Never by what could be changed in place.
-const keys = new WeakMap<Refreshable, string>()
-
-/** What is remembered is found by all that a request would be made of. It tells nothing of it. */
-export async function keyOf(grant: RefreshGrant): Promise<string> {
-  const { tokenUri, clientId, clientSecret, refreshToken } = grant
-  return digest([tokenUri, clientId, clientSecret ?? null, refreshToken])
-}
-
-/** As keyOf, remembered for what was given. */
-export async function keyOfGiven(given: Refreshable, grant: RefreshGrant): Promise<string> {
-  const known = keys.get(given)
-  if (known !== undefined) return known
-  const key = await keyOf(grant)
-  if (Object.isFrozen(given)) keys.set(given, key)
-  return key
+/** Nobody gets what was had with another client secret, or from another endpoint. */
+export function keyOf(grant: RefreshGrant): Promise<string> {
+  const { tokenUri, clientId, clientSecret = null, refreshToken } = grant
+  return digest([tokenUri, clientId, clientSecret, refreshToken])
 }

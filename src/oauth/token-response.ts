@@ -41,7 +41,7 @@ export function fromTokenResponse(
 ): OAuthCredential {
   assertObject(response, 'The answer of a token endpoint')
   try {
-    return readTokenResponse(response, { client, scopes: requestedScopes }, Date.now())
+    return readTokenResponse(response, { ...client, scopes: requestedScopes }, Date.now())
   } catch (error) {
     if (!(error instanceof CredentialError)) throw error
     const message = `The answer of the token endpoint cannot be used: ${error.message}`
@@ -52,8 +52,7 @@ export function fromTokenResponse(
 const TEN_YEARS = 10 * 365 * 24 * 60 * 60
 
 /** What an answer need not repeat. */
-export interface Expected {
-  readonly client: TokenClient
+export interface Expected extends TokenClient {
   /** The scopes that were asked for. */
   readonly scopes?: readonly string[] | undefined
   /** The refresh token that is kept where the answer has none. */
@@ -63,7 +62,7 @@ export interface Expected {
 /** As fromTokenResponse, for what was asked for at `time`. The messages of its errors start with the name of a member. */
 export function readTokenResponse(
   response: TokenResponse,
-  { client, scopes, refreshToken }: Expected,
+  expected: Expected,
   time: number,
 ): OAuthCredential {
   const type = text(response, 'token_type')
@@ -73,18 +72,12 @@ export function readTokenResponse(
   if (!accessToken) throw unusable('access_token', 'is missing')
   const seconds = lifetime(response.expires_in)
   const scope = text(response, 'scope')
-  const { clientId, clientSecret, tokenUri, extra } = client
-  const properties = {
-    accessToken,
-    refreshToken: text(response, 'refresh_token') || refreshToken,
-    clientId,
-    clientSecret,
-    tokenUri,
-    scopes: scope === undefined ? scopes : splitScope(scope),
-    expiresAt: seconds === undefined ? undefined : new Date(time + seconds * 1000),
-    extra,
-  }
-  return new OAuthCredential(properties, MEMBERS)
+  const { clientId, clientSecret, tokenUri, extra } = expected
+  const refreshToken = text(response, 'refresh_token') || expected.refreshToken
+  const scopes = scope === undefined ? expected.scopes : splitScope(scope)
+  const expiresAt = seconds === undefined ? undefined : new Date(time + seconds * 1000)
+  const ofAnswer = { accessToken, refreshToken, scopes, expiresAt }
+  return new OAuthCredential({ ...ofAnswer, clientId, clientSecret, tokenUri, extra }, MEMBERS)
 }
 
 const MEMBERS = { accessToken: 'access_token', refreshToken: 'refresh_token', scopes: 'scope' }
