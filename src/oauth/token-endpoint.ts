@@ -1,6 +1,6 @@
 import type { OAuthCredential } from '../credential.ts'
 import type { RefreshGrant } from '../env.ts'
-import { CredentialError, misuse } from '../errors.ts'
+import { misuse } from '../errors.ts'
 import type { OptionKinds } from '../errors.ts'
 import { formEncode, isPlainObject } from '../grammar.ts'
 import { CredentialRefreshError } from './errors.ts'
@@ -225,13 +225,9 @@ function credentialOf(answer: Answer, client: Expected, time: number): OAuthCred
   if (text === undefined) throw fail('the answer of the token endpoint is longer than 64 KiB')
   if (body === undefined) throw fail('the token endpoint answered with no JSON object')
   if ((error ?? undefined) !== undefined) throw fail('the token endpoint answered with an error')
-  try {
-    return readTokenResponse(body, client, time)
-  } catch (problem) {
-    if (!(problem instanceof CredentialError)) throw problem
-    const reason = problem.message.slice(0, -1)
-    throw fail(`the answer of the token endpoint cannot be used: ${reason}`)
-  }
+  return readTokenResponse(body, client, time, (reason) =>
+    fail(`the answer of the token endpoint cannot be used: ${reason.slice(0, -1)}`),
+  )
 }
 
 function parseObject(text: string): (TokenResponse & { readonly error?: unknown }) | undefined {

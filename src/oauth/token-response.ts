@@ -1,5 +1,5 @@
 import { OAuthCredential } from '../credential.ts'
-import { assertObject, CredentialError } from '../errors.ts'
+import { assertObject, CredentialError, invalidCredential } from '../errors.ts'
 import type { JsonObject } from '../grammar.ts'
 
 /** The OAuth client that an access token was issued to. */
@@ -40,13 +40,15 @@ export function fromTokenResponse(
   requestedScopes?: readonly string[],
 ): OAuthCredential {
   assertObject(response, 'The answer of a token endpoint')
-  try {
-    return readTokenResponse(response, { ...client, scopes: requestedScopes }, Date.now())
-  } catch (error) {
-    if (!(error instanceof CredentialError)) throw error
-    const message = `The answer of the token endpoint cannot be used: ${error.message}`
-    throw new CredentialError(error.code, message, { isServerFault: true })
-  }
+  return readTokenResponse(
+    response,
+    { ...client, scopes: requestedScopes },
+    Date.now(),
+    (reason) => {
+      const message = `The answer of the token endpoint cannot be used: ${reason}`
+      return new CredentialError('ERR_CREDENTIAL_INVALID', message, { isServerFault: true })
+    },
+  )
 }
 
 const TEN_YEARS = 10 * 365 * 24 * 60 * 60
@@ -59,17 +61,27 @@ export interface Expected extends TokenClient {
   readonly refreshToken?: string | undefined
 }
 
-/** As fromTokenResponse, for what was asked for at `time`. The messages of its errors start with the name of a member. */
+/** As fromTokenResponse, for what was asked for at `time`. */
 export function readTokenResponse(
   response: TokenResponse,
   expected: Expected,
   time: number,
+  fail: (reason: string) => CredentialError,
 ): OAuthCredential {
+  try {
+    return toCredential(response, expected, time)
+  } catch (error) {
+    throw error instanceof CredentialError ? fail(error.message) : error
+  }
+}
+
+// The messages of its errors start with the name of a member.
+function toCredential(response: TokenResponse, expected: Expected, time: number): OAuthCredential {
   const type = text(response, 'token_type')
-  if (!type) throw unusable('token_type', 'is missing')
-  if (type.toLowerCase() !== 'bearer') throw unusable('token_type', 'is not "bearer"')
+  if (!type) throw invalidCredential('token_type is missing.')
+  if (type.toLowerCase() !== 'bearer') throw invalidCredential('token_type is not "bearer".')
   const accessToken = text(response, 'access_token')
-  if (!accessToken) throw unusable('access_token', 'is missing')
+  if (!accessToken) throw invalidCredential('access_token is missing.')
   const seconds = lifetime(response.expires_in)
   const scope = text(response, 'scope')
   const { clientId, clientSecret, tokenUri, extra } = expected
@@ -88,7 +100,7 @@ const splitScope = (scope: string): string[] => scope.split(/[\s,]+/).filter((na
 function text(response: TokenResponse, member: keyof TokenResponse): string | undefined {
   const value = response[member] ?? undefined
   if (value === undefined || typeof value === 'string') return value
-  throw unusable(member, 'is not a string')
+  throw invalidCredential(`${member} is not a string.`)
 }
 
 /** Seconds; some servers write them as a string, or with a fraction. */
@@ -96,9 +108,6 @@ function lifetime(value: unknown): number | undefined {
   if (value === undefined || value === null) return undefined
   const isNumber = typeof value === 'number' && value >= 0
   const isText = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value)
-  if (!isNumber && !isText) throw unusable('expires_in', 'is not a number of seconds')
+  if (!isNumber && !isText) throw invalidCredential('expires_in is not a number of seconds.')
   return Math.min(Math.floor(Number(value)), TEN_YEARS)
 }
-
-const unusable = (member: string, problem: string): CredentialError =>
-  new CredentialError('ERR_CREDENTIAL_INVALID', `${member} ${problem}.`)
