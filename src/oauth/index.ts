@@ -1,3 +1,7 @@
 export { CredentialRefreshError } from './errors.ts'
+export type { CredentialRefreshErrorOptions } from './errors.ts'
 export { createRefresher } from './refresher.ts'
-export type { CreateRefresherOptions, Fetch } from './refresher.ts'
+export type { CreateRefresherOptions } from './refresher.ts'
+export { fromTokenResponse } from './token-response.ts'
+export type { TokenClient, TokenResponse } from './token-response.ts'
+export type { Fetch, TokenEndpointOptions } from './token-endpoint.ts'

@@ -1,334 +1,251 @@
-import { outsideOfScopes } from '../context.ts'
-import { OAuthCredential } from '../credential.ts'
+import { joinScope, outsideOfScopes } from '../context.ts'
+import { OAuthCredential, relatedSecrets, relateSecrets } from '../credential.ts'
+import type { RelatedSecret } from '../credential.ts'
 import type { RefreshGrant } from '../env.ts'
-import { misuse } from '../errors.ts'
-import { formEncode, splitScopes } from '../grammar.ts'
+import { assertOptions } from '../errors.ts'
 import type { Refresher } from '../source.ts'
-import { CredentialRefreshError } from './errors.ts'
-
-// The Fetch API, as far as this needs it.
-interface Reader {
-  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array }>
-  cancel(): Promise<void>
-}
-interface TokenResponse {
-  readonly status: number
-  readonly body: { getReader(): Reader } | null
-}
-interface Runtime {
-  readonly fetch?: (url: string, init: object) => Promise<TokenResponse>
-  readonly URL: new (
-    url: string,
-  ) => Record<'protocol' | 'hostname' | 'username' | 'password' | 'hash', string>
-  readonly AbortController: new () => { readonly signal: object; abort(): void }
-  readonly TextDecoder: new () => { decode(bytes: Uint8Array): string }
-  btoa(text: string): string
-  setTimeout(fn: () => void, milliseconds: number): unknown
-  clearTimeout(timer: unknown): void
-}
-const runtime = globalThis as unknown as Runtime
-
-/** The `fetch` of the user's runtime. */
-export type Fetch = typeof globalThis extends { fetch: infer F } ? F : NonNullable<Runtime['fetch']>
+import { CredentialRefreshError, successorOf } from './errors.ts'
+import { grantOf, keyOf, missingForRefresh } from './grant.ts'
+import type { Refreshable } from './grant.ts'
+import {
+  extendLineage,
+  findLineage,
+  holdLineage,
+  isRefusal,
+  Lineage,
+  releaseLineage,
+} from './lineage.ts'
+import { assertEndpointOptions, ENDPOINT_KINDS, inTime, requestRefresh } from './token-endpoint.ts'
+import type { TokenEndpointOptions } from './token-endpoint.ts'
 
 /** Options of {@link createRefresher}. */
-export interface CreateRefresherOptions {
-  /** What calls the token endpoint; by default the runtime's own. */
-  readonly fetch?: Fetch
+export interface CreateRefresherOptions extends TokenEndpointOptions {
   /** How long before its expiry a token counts as expired, in seconds; by default 60. */
-  readonly leewaySeconds?: number
-  /** How long the token endpoint may take to answer, in seconds; by default 10. */
-  readonly timeoutSeconds?: number
-  /** RFC 6749 section 2.3.1; by default `basic` with a client secret, and `none` without. */
-  readonly clientAuth?: 'basic' | 'post' | 'none'
-  /** Saves a credential that has been refreshed, whose refresh token may be another; awaited before anyone gets it. */
-  readonly onRefresh?: (credential: OAuthCredential) => void | Promise<void>
-  /** Whether `http:` will do for a token endpoint on this machine; by default `false`. */
-  readonly allowInsecureLoopback?: boolean
+  readonly leewaySeconds?: number | undefined
+  /**
+   * Saves what has been refreshed. The calls that have waited for the request wait for it too, as long as a request may
+   * take; where it fails it is called again later. It gets a grant where an answer held a new refresh token, but no access
+   * token that can be used, and there was none before.
+   */
+  readonly onRefresh?: OnRefresh | undefined
 }
 
-type Refreshable = OAuthCredential &
-  Readonly<Record<'refreshToken' | 'clientId' | 'tokenUri', string>>
-
-// Of a token that lasts for an hour, those of four days.
-const MAX_KEYS = 100
-
-/** What has become of a credential, under the keys by which its callers may still know it. */
-interface Lineage {
-  current: Refreshable
-  isSaved: boolean
-  flight: Promise<OAuthCredential> | undefined
-  readonly keys: string[]
-}
+type OnRefresh = (credential: OAuthCredential | RefreshGrant) => unknown
 
 /**
- * Keeps OAuth tokens fresh (RFC 6749 section 6). However many calls wait for a token there is one request for it; the
- * successor of a refresh token is remembered, for as long as the process runs.
+ * Keeps OAuth tokens fresh (RFC 6749 section 6): one request for however many calls wait, and after a failure none for a
+ * while. What has replaced a refresh token is remembered for as long as the process runs, by all its refreshers. Several
+ * processes share accounts by `mcp-credentials/accounts`.
  *
  * @param options - how and when to refresh, and where to save
- * @returns a function that gives the credential itself where it is fresh or its expiry is unknown, and else its
- *   successor. It rejects with `CredentialRefreshError` (`ERR_CREDENTIAL_REFRESH`), also where a credential has expired
- *   that lacks a refresh token, client id or token URI; and with what `onRefresh` throws
- * @throws TypeError `ERR_INVALID_ARG_VALUE` for a leeway or timeout that is none, or an unknown `clientAuth`
+ * @returns a function that gives the credential itself where it is fresh or its expiry is unknown, and else its successor,
+ *   with `extra` and `scopes` of what it was given. Where refreshing fails it gives what is still valid, or else rejects with
+ *   `CredentialRefreshError` (`ERR_CREDENTIAL_REFRESH`), or with what `onRefresh` throws. With `{ force: true }`, as after
+ *   a 401, it gives another access token than that of the credential, but asks for one once in a while only
+ * @throws TypeError `ERR_INVALID_ARG_VALUE` for an option that is misspelt, or of another kind
  * @example
- * const refresh = createRefresher({ onRefresh: (credential) => vault.save(id, credential) })
+ * const refresh = createRefresher({ onRefresh: (credential) => vault.save(credential) })
  * const source = async () => refresh(await vault.load(id))
  */
 export function createRefresher(options: CreateRefresherOptions = {}): Refresher {
-  const { leewaySeconds = 60, timeoutSeconds = 10, clientAuth, onRefresh } = options
-  if (!(leewaySeconds >= 0))
-    throw misuse('ERR_INVALID_ARG_VALUE', 'leewaySeconds must be a number, 0 or more.')
-  if (!(timeoutSeconds > 0))
-    throw misuse('ERR_INVALID_ARG_VALUE', 'timeoutSeconds must be a number, more than 0.')
-  if (![undefined, 'basic', 'post', 'none'].includes(clientAuth)) {
-    throw misuse('ERR_INVALID_ARG_VALUE', 'clientAuth is "basic", "post" or "none".')
+  const own = { leewaySeconds: ['seconds'], onRefresh: ['function'] } as const
+  assertOptions(options, 'createRefresher', { ...ENDPOINT_KINDS, ...own })
+  assertEndpointOptions(options)
+  const service = new RefreshService(options)
+  return async (given, call = {}) => {
+    assertOptions(call, 'a refresher', { force: ['boolean'] })
+    const grant = grantOf(given)
+    return grant === undefined ? asItIs(given) : service.refresh({ given, grant }, call.force)
   }
-  const lineages = new Map<string, Lineage>()
+}
 
-  async function renew(lineage: Lineage, given: Refreshable): Promise<OAuthCredential> {
-    if (lineage.current.isExpired(leewaySeconds)) {
-      lineage.current = await requestToken(lineage.current, given, { ...options, timeoutSeconds })
-      lineage.isSaved = onRefresh === undefined
-      remember(lineage)
+function asItIs(given: Refreshable): OAuthCredential {
+  if (given instanceof OAuthCredential && !given.isExpired(0)) return given
+  const missing = missingForRefresh(given).join(', ')
+  throw new CredentialRefreshError(`the old one has expired, and the credential lacks ${missing}`)
+}
+
+/** What a caller gave, and what it takes to refresh that. */
+interface Call {
+  readonly given: Refreshable
+  readonly grant: RefreshGrant
+}
+
+interface HandedOut {
+  readonly from: OAuthCredential
+  readonly copy: OAuthCredential
+}
+
+class RefreshService {
+  readonly #options: CreateRefresherOptions
+  // By what was given: an environment gives the same again and again.
+  readonly #keys = new WeakMap<Refreshable, string>()
+  readonly #handedOut = new WeakMap<Refreshable, HandedOut>()
+
+  constructor(options: CreateRefresherOptions) {
+    this.#options = options
+  }
+
+  async refresh(call: Call, force = false): Promise<OAuthCredential> {
+    const { given, grant } = call
+    const key = this.#keys.get(given) ?? (await keyOf(grant))
+    // What is not frozen could be another grant the next time.
+    if (Object.isFrozen(given)) this.#keys.set(given, key)
+    const known = findLineage(key)
+    if (known === undefined && !force && this.#isFresh(given)) return given
+    // Without waiting in between: two calls must not come to have a lineage each.
+    const lineage = known ?? new Lineage()
+    if (known === undefined) extendLineage(lineage, key, grant.refreshToken)
+    const isForced = force && !(lineage.pause.isOn && lineage.pause.error === undefined)
+    if (isForced) lineage.rejected = accessTokenOf(given) ?? lineage.current?.accessToken
+    try {
+      return this.#handOut(lineage, given, await this.#fresh(lineage, call, isForced))
+    } catch (error) {
+      const valid = newestOf(given, lineage, isForced ? lineage.rejected : undefined)
+      if (valid === undefined || valid.isExpired(0)) throw error
+      return this.#handOut(lineage, given, valid)
     }
-    // Also where saving failed before: the old refresh token may be worth nothing any more.
-    if (!lineage.isSaved) await onRefresh?.(lineage.current)
-    lineage.isSaved = true
-    return lineage.current
   }
 
-  /** The first key, which an environment holds for ever, and the last: an old refresh token must not be used again. */
-  function remember(lineage: Lineage): void {
-    const key = keyOf(lineage.current)
-    if (lineage.keys.at(-1) === key) return
-    lineages.set(key, lineage)
-    lineage.keys.push(key)
-    if (lineage.keys.length > MAX_KEYS)
-      for (const old of lineage.keys.splice(1, 1)) lineages.delete(old)
+  #isFresh(given: Refreshable | undefined): given is OAuthCredential {
+    return given instanceof OAuthCredential && !given.isExpired(this.#options.leewaySeconds)
   }
 
-  return async (given) => {
-    const credential = given instanceof OAuthCredential ? given : withoutToken(given)
-    if (!isRefreshable(credential)) {
-      if (!credential.isExpired(0)) return credential
-      const missing = missingForRefresh(credential).join(', ')
-      throw new CredentialRefreshError(`it has expired, and the credential lacks ${missing}`)
-    }
-    const key = keyOf(credential)
-    const known = lineages.get(key)
-    if (known?.isSaved && !known.current.isExpired(leewaySeconds)) return known.current
-    if (!credential.isExpired(leewaySeconds) && (known?.isSaved ?? true)) return credential
-    const lineage = known ?? { current: credential, isSaved: true, flight: undefined, keys: [key] }
-    lineages.set(key, lineage)
+  async #fresh(lineage: Lineage, call: Call, isForced: boolean): Promise<OAuthCredential> {
+    const { pause } = lineage
+    // It could be onRefresh that asks: what it asks for must not wait for it.
+    const isSaving = lineage.saving !== undefined
+    if (!isSaving && !pause.isOn) await this.#save(lineage)
+    const newest = newestOf(call.given, lineage, lineage.rejected)
+    if (this.#isFresh(newest)) return newest
+    if (pause.isOn && pause.error !== undefined) throw pause.error
     // Not in the scope of who comes first: what the request starts must not have that caller's credential.
-    lineage.flight ??= outsideOfScopes(() => renew(lineage, credential)).finally(() => {
+    lineage.flight ??= outsideOfScopes(() => this.#request(lineage, call, isForced))
+    try {
+      return await lineage.flight
+    } finally {
+      const saving = this.#save(lineage)
+      if (!isSaving) await saving
+    }
+  }
+
+  async #request(lineage: Lineage, call: Call, isForced: boolean): Promise<OAuthCredential> {
+    holdLineage(lineage)
+    const { refreshToken, current, pause } = lineage
+    const request = { ...call.grant, refreshToken, scopes: current?.scopes, extra: undefined }
+    try {
+      const successor = await requestRefresh(request, this.#options)
+      relateSecrets(successor, replacedTokens(current ?? call.given, successor))
+      await this.#take(lineage, call, successor.refreshToken, successor)
+      if (isForced) pause.begin()
+      return successor
+    } catch (error) {
+      await this.#take(lineage, call, successorOf(error))
+      if (isRefusal(error)) lineage.unsaved = undefined
+      pause.begin(error)
+      throw error
+    } finally {
       lineage.flight = undefined
-      if (lineage.current === credential) lineages.delete(key)
-    })
-    return lineage.flight
-  }
-}
-
-/** Stands in for a token that is yet to come. It has expired, so that nothing but a refresh makes use of it. */
-const withoutToken = (grant: RefreshGrant): OAuthCredential =>
-  new OAuthCredential({ ...grant, accessToken: 'to-be-refreshed', expiresAt: new Date(0) })
-
-const NEEDED = ['refreshToken', 'clientId', 'tokenUri'] as const
-
-/** What a credential lacks to be refreshed. */
-const missingForRefresh = (credential: OAuthCredential): (typeof NEEDED)[number][] =>
-  NEEDED.filter((property) => credential[property] === undefined)
-
-const isRefreshable = (credential: OAuthCredential): credential is Refreshable =>
-  missingForRefresh(credential).length === 0
-
-const keyOf = ({ tokenUri, clientId, refreshToken }: Refreshable): string =>
-  JSON.stringify([tokenUri, clientId, refreshToken])
-
-interface RequestOptions extends CreateRefresherOptions {
-  readonly timeoutSeconds: number
-}
-
-/** The successor of `current`, with what `given` has besides: a client secret may have been changed meanwhile. */
-async function requestToken(
-  current: Refreshable,
-  given: Refreshable,
-  options: RequestOptions,
-): Promise<Refreshable> {
-  assertEndpoint(given.tokenUri, options.allowInsecureLoopback ?? false)
-  const time = Date.now()
-  const { status, text } = await inTime(options.timeoutSeconds, (signal) =>
-    post(current.refreshToken, given, options, signal),
-  )
-  const answer = parseAnswer(text)
-  if (status !== 200)
-    throw new CredentialRefreshError(
-      `the token endpoint answered with ${status}`,
-      status,
-      answer?.['error'],
-    )
-  return successorOf(current, given, answer, time)
-}
-
-async function inTime<T>(seconds: number, run: (signal: object) => Promise<T>): Promise<T> {
-  const controller = new runtime.AbortController()
-  let timer: unknown
-  const isLate = new Promise<never>((_, reject) => {
-    const giveUp = () => {
-      reject(new CredentialRefreshError('the token endpoint took too long to answer'))
-      controller.abort()
+      releaseLineage(lineage)
     }
-    // No more than timers take.
-    timer = runtime.setTimeout(giveUp, Math.min(seconds * 1000, 2 ** 31 - 1))
-  })
-  try {
-    return await Promise.race([run(controller.signal), isLate])
-  } finally {
-    runtime.clearTimeout(timer)
+  }
+
+  /** Takes what an answer held: a new refresh token, and the access token if that can be used. */
+  async #take(
+    lineage: Lineage,
+    { given, grant }: Call,
+    refreshToken = lineage.refreshToken,
+    token?: OAuthCredential,
+  ): Promise<void> {
+    const isRotated = refreshToken !== lineage.refreshToken
+    if (isRotated) extendLineage(lineage, await keyOf({ ...grant, refreshToken }), refreshToken)
+    if (token !== undefined) lineage.current = token
+    if (lineage.rejected === token?.accessToken) lineage.rejected = undefined
+    const isToBeSaved = token !== undefined && this.#options.onRefresh !== undefined
+    if (!isRotated && !isToBeSaved) return
+    const newest = lineage.current ?? given
+    const isToken = newest instanceof OAuthCredential
+    lineage.unsaved = isToken ? layOver(given, newest, refreshToken) : { ...newest, refreshToken }
+  }
+
+  /** Saves what nobody has saved, unless that is going on. */
+  #save(lineage: Lineage): Promise<void> | undefined {
+    if (lineage.saving !== undefined || lineage.unsaved === undefined) return lineage.saving
+    const { onRefresh } = this.#options
+    if (onRefresh === undefined) return undefined
+    lineage.saving = outsideOfScopes(() => this.#saveAll(lineage, onRefresh))
+    // Not all that could hear that it failed wait for it.
+    lineage.saving.catch(() => undefined)
+    return lineage.saving
+  }
+
+  async #saveAll(lineage: Lineage, onRefresh: OnRefresh): Promise<void> {
+    try {
+      // What has been refreshed meanwhile is saved as well, and last.
+      while (lineage.unsaved !== undefined) {
+        const credential = lineage.unsaved
+        await inTime(this.#options.timeoutSeconds, 'onRefresh', () => onRefresh(credential))
+        if (lineage.unsaved === credential) lineage.unsaved = undefined
+      }
+    } catch (error) {
+      lineage.pause.begin(error)
+      throw error
+    } finally {
+      lineage.saving = undefined
+      releaseLineage(lineage)
+    }
+  }
+
+  /** A successor, with what the caller gave besides. */
+  #handOut(lineage: Lineage, given: Refreshable, successor: OAuthCredential): OAuthCredential {
+    if (successor === given) return successor
+    joinScope(successor)
+    const { refreshToken } = lineage
+    const known = this.#handedOut.get(given)
+    if (known?.from === successor && known.copy.refreshToken === refreshToken) return known.copy
+    const copy = layOver(given, successor, refreshToken)
+    relateSecrets(copy, [...relatedSecrets(successor), ...replacedTokens(given, copy)])
+    if (Object.isFrozen(given)) this.#handedOut.set(given, { from: successor, copy })
+    return copy
   }
 }
 
-function assertEndpoint(tokenUri: string, allowsLoopback: boolean): void {
-  let isGood = false
-  try {
-    const { protocol, hostname, username, password, hash } = new runtime.URL(tokenUri)
-    const isLoopback =
-      protocol === 'http:' && ['127.0.0.1', '[::1]', 'localhost'].includes(hostname)
-    isGood =
-      username + password + hash === '' && (protocol === 'https:' || (allowsLoopback && isLoopback))
-  } catch {
-    // No URL at all.
-  }
-  if (!isGood)
-    throw new CredentialRefreshError(
-      'the token endpoint must be an https: URL without user info or fragment',
-    )
+const accessTokenOf = (given: Refreshable): string | undefined =>
+  given instanceof OAuthCredential ? given.accessToken : undefined
+
+/** What was given or what is remembered, whichever expires later, and was not rejected; a grant has no token yet. */
+function newestOf(
+  given: Refreshable,
+  { current }: Lineage,
+  rejected: string | undefined,
+): OAuthCredential | undefined {
+  const isOffered = given instanceof OAuthCredential && given.accessToken !== rejected
+  const offered = isOffered ? given : undefined
+  // One without a known expiry was for the calls that have waited for it.
+  const isRemembered = current?.expiresAt !== undefined && current.accessToken !== rejected
+  if (!isRemembered) return offered
+  return Number(offered?.expiresAt) >= Number(current.expiresAt) ? offered : current
 }
 
-async function post(
+/** A token as its caller knows it. */
+function layOver(
+  { clientId, clientSecret, tokenUri, scopes, extra }: Refreshable,
+  token: OAuthCredential,
   refreshToken: string,
-  given: Refreshable,
-  options: RequestOptions,
-  signal: object,
-): Promise<{ status: number; text: string }> {
-  const { clientId, clientSecret, tokenUri } = given
-  const auth = options.clientAuth ?? (clientSecret === undefined ? 'none' : 'basic')
-  if (auth !== 'none' && clientSecret === undefined)
-    throw new CredentialRefreshError('there is no client secret')
-  const form = {
-    grant_type: 'refresh_token',
-    refresh_token: refreshToken,
-    ...(auth !== 'basic' && { client_id: clientId }),
-    ...(auth === 'post' && { client_secret: clientSecret }),
-  }
-  // RFC 6749 section 2.3.1: each is form-encoded before they are joined.
-  const basic =
-    auth === 'basic'
-      ? {
-          authorization: `Basic ${runtime.btoa(`${formEncode(clientId)}:${formEncode(String(clientSecret))}`)}`,
-        }
-      : {}
-  const headers = {
-    'content-type': 'application/x-www-form-urlencoded',
-    accept: 'application/json',
-    ...basic,
-  }
-  const body = Object.entries(form)
-    .map(([name, value]) => `${name}=${formEncode(String(value))}`)
-    .join('&')
-  try {
-    // Follows no redirect: it would take the secrets along. Workers know no redirect: 'error'.
-    const fetch = (options.fetch ?? runtime.fetch) as NonNullable<Runtime['fetch']>
-    const response = await fetch(tokenUri, {
-      method: 'POST',
-      headers,
-      body,
-      redirect: 'manual',
-      signal,
-    })
-    return { status: response.status, text: await readText(response) }
-  } catch (error) {
-    // What a fetch throws may quote the URL, and more.
-    throw error instanceof CredentialRefreshError
-      ? error
-      : new CredentialRefreshError('the token endpoint could not be reached, or broke off')
-  }
+): OAuthCredential {
+  const { accessToken, expiresAt } = token
+  const ofToken = { accessToken, refreshToken, expiresAt, scopes: token.scopes ?? scopes }
+  return new OAuthCredential({ ...ofToken, clientId, clientSecret, tokenUri, extra })
 }
 
-const MAX_BYTES = 65_536
-
-async function readText({ body }: TokenResponse): Promise<string> {
-  const reader = body?.getReader()
-  const bytes = new Uint8Array(MAX_BYTES)
-  let size = 0
-  for (let chunk = await reader?.read(); chunk?.value; chunk = await reader?.read()) {
-    if (size + chunk.value.length > MAX_BYTES) {
-      void reader?.cancel().catch(() => undefined)
-      throw new CredentialRefreshError('the answer of the token endpoint is too long')
-    }
-    bytes.set(chunk.value, size)
-    size += chunk.value.length
-  }
-  return new runtime.TextDecoder().decode(bytes.subarray(0, size))
-}
-
-type Answer = Readonly<Record<string, unknown>>
-
-function parseAnswer(text: string): Answer | undefined {
-  try {
-    const answer: unknown = JSON.parse(text)
-    return typeof answer === 'object' && answer !== null ? (answer as Answer) : undefined
-  } catch {
-    return undefined
-  }
-}
-
-const TEN_YEARS = 10 * 365 * 24 * 60 * 60
-
-/** RFC 6749 section 5.1. */
-function successorOf(
-  current: Refreshable,
-  given: Refreshable,
-  answer: Answer | undefined,
-  time: number,
-): Refreshable {
-  const {
-    access_token: accessToken,
-    token_type: tokenType,
-    expires_in: expiresIn,
-    refresh_token: refreshToken,
-    scope,
-  } = answer ?? {}
-  const isText = (value: unknown): value is string | undefined =>
-    value === undefined || (typeof value === 'string' && value !== '')
-  // Some servers write the number as a string.
-  const seconds =
-    expiresIn === undefined
-      ? undefined
-      : /^\d+$/.test(String(expiresIn))
-        ? Math.min(Number(expiresIn), TEN_YEARS)
-        : NaN
-  const isGood =
-    String(tokenType).toLowerCase() === 'bearer' &&
-    isText(refreshToken) &&
-    (scope === undefined || typeof scope === 'string') &&
-    !Number.isNaN(seconds)
-  try {
-    if (!isGood) throw new TypeError()
-    return new OAuthCredential({
-      accessToken: accessToken as string,
-      refreshToken: refreshToken ?? current.refreshToken,
-      clientId: given.clientId,
-      clientSecret: given.clientSecret,
-      tokenUri: given.tokenUri,
-      scopes: scope === undefined ? current.scopes : splitScopes(scope),
-      expiresAt: seconds === undefined ? undefined : new Date(time + seconds * 1000),
-      extra: given.extra,
-    }) as Refreshable
-  } catch {
-    throw new CredentialRefreshError(
-      'the token endpoint answered with what is no bearer token',
-      200,
-    )
-  }
+/** The tokens that a successor has in place of others. */
+function replacedTokens(ancestor: Refreshable, successor: OAuthCredential): RelatedSecret[] {
+  const { accessToken, refreshToken } = successor
+  const secrets: [name: string, value: string | undefined, successor: string | undefined][] = [
+    ['accessToken', accessTokenOf(ancestor), accessToken],
+    ['refreshToken', ancestor.refreshToken, refreshToken],
+  ]
+  return secrets.flatMap(([name, old, now]) =>
+    old === undefined || old === now ? [] : [[name, old]],
+  )
 }

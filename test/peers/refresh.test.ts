@@ -1,98 +1,44 @@
 // Refreshing against a real authorization server that rotates refresh tokens and detects their reuse, and against servers
 // that do what they should not.
 import assert from 'node:assert/strict'
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { AddressInfo } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
 import { fromEnv, getCredentials, OAuthCredential } from 'mcp-credentials'
 import { createRefresher, CredentialRefreshError } from 'mcp-credentials/oauth'
-import type { CredentialSource } from 'mcp-credentials'
+import type { CredentialSource, OnCall } from 'mcp-credentials'
 import type { CreateRefresherOptions } from 'mcp-credentials/oauth'
-import Provider from 'oidc-provider'
+import { CLIENTS, CLIENT_SECRET, startAuthorizationServer } from './authorization-server.js'
+import type { AuthorizationServer } from './authorization-server.js'
 import { registerLeaky } from './leaky.js'
 import { fingerprint, makeV1, makeV2 } from './servers.js'
 import { inMemory, listen, using } from './wirings.js'
 import type { Result } from './wirings.js'
 
 const options: CreateRefresherOptions = { allowInsecureLoopback: true }
-// Every character that has a meaning in a form, a URL, or a Basic header.
-const SECRET = 'FAKE s%cr+et: /?&=#!~*()"<>'
-const CLIENTS = ['client_secret_basic', 'client_secret_post', 'none'] as const
 
-let provider: Provider
-let server: Awaited<ReturnType<typeof listen>>
-let handler: RequestListener
-const seen = { refreshes: 0, revoked: 0 }
-
+let server: AuthorizationServer
 before(async () => {
-  server = await listen((request, response) => handler(request, response))
-  const { warn } = console
-  // That its keys are for development, and that it prefers later versions of Node.js.
-  console.warn = () => {}
-  provider = new Provider(server.url.origin, {
-    clients: CLIENTS.map((method) => ({
-      client_id: method,
-      ...(method !== 'none' && { client_secret: SECRET }),
-      token_endpoint_auth_method: method,
-      grant_types: ['authorization_code', 'refresh_token'],
-      redirect_uris: ['https://client.example/'],
-    })),
-    rotateRefreshToken: true,
-    ttl: { AccessToken: 3600, RefreshToken: 86_400, Grant: 86_400 },
-    features: { devInteractions: { enabled: false } },
-    cookies: { keys: ['FAKE'] },
-    findAccount: (_context, accountId) => ({ accountId, claims: async () => ({ sub: accountId }) }),
-  })
-  console.warn = warn
-  handler = provider.callback() as RequestListener
-  provider.on('grant.success', () => {
-    seen.refreshes += 1
-  })
-  provider.on('grant.revoked', () => {
-    seen.revoked += 1
-  })
+  server = await startAuthorizationServer()
 })
 after(() => server.close())
 
-/** A refresh token as a user's consent would have given it. */
-async function refreshTokenFor(clientId: string): Promise<string> {
-  const client = await provider.Client.find(clientId)
-  assert(client)
-  const grant = new provider.Grant({ accountId: 'user', clientId })
-  grant.addOIDCScope('openid offline_access')
-  const grantId = await grant.save()
-  return new provider.RefreshToken({
-    client,
-    accountId: 'user',
-    grantId,
-    scope: 'openid offline_access',
-    gty: 'authorization_code',
-  } as never).save()
-}
-
-async function expiredFor(clientId: string): Promise<OAuthCredential> {
-  const properties = {
-    clientId,
-    ...(clientId !== 'none' && { clientSecret: SECRET }),
-    tokenUri: `${server.url.origin}/token`,
-    refreshToken: await refreshTokenFor(clientId),
-  }
-  return new OAuthCredential({ accessToken: 'FAKE-expired', expiresAt: new Date(0), ...properties })
-}
-
-const isValid = async ({ accessToken }: { accessToken: string }) =>
-  (await provider.AccessToken.find(accessToken)) !== undefined
 const textOf = (result: Result) => (result.content ?? []).map((block) => block.text).join()
 
 describe('a real authorization server', () => {
   for (const method of CLIENTS) {
     test(`${method}, with a secret full of reserved characters`, async () => {
       const clientAuth = method === 'client_secret_post' ? 'post' : undefined
-      const credential = await expiredFor(method)
+      const credential = await server.expiredFor(method)
       const fresh = await createRefresher({ ...options, ...(clientAuth && { clientAuth }) })(
         credential,
       )
-      assert(await isValid(fresh))
+      assert.equal(await server.ownerOf(fresh), 'user')
       assert.notEqual(fresh.refreshToken, credential.refreshToken)
       assert.deepEqual(fresh.scopes, ['openid', 'offline_access'])
       assert(!fresh.isExpired(3500))
@@ -104,27 +50,27 @@ describe('a real authorization server', () => {
     ['v2', (source: CredentialSource) => makeV2('v2 McpServer', source)],
   ] as const) {
     test(`1,000 concurrent tool calls on SDK ${name} without an access token make one refresh, and all succeed`, async () => {
-      const before = { ...seen }
+      const before = { ...server.seen }
       const env = {
-        SVC_REFRESH_TOKEN: await refreshTokenFor('client_secret_basic'),
+        SVC_REFRESH_TOKEN: await server.refreshTokenFor('client_secret_basic'),
         SVC_CLIENT_ID: 'client_secret_basic',
-        SVC_CLIENT_SECRET: SECRET,
-        SVC_TOKEN_URI: `${server.url.origin}/token`,
+        SVC_CLIENT_SECRET: CLIENT_SECRET,
+        SVC_TOKEN_URI: `${server.origin}/token`,
       }
       const source = fromEnv('SVC_', { type: 'oauth', env, refresh: createRefresher(options) })
       await using(inMemory(make(source)), async ({ call }) => {
         const answers = await Promise.all(Array.from({ length: 1000 }, () => call('whoami')))
         const current = (await source({ headers: undefined })) as OAuthCredential
-        assert(await isValid(current))
+        assert.equal(await server.ownerOf(current), 'user')
         assert.deepEqual(new Set(answers.map(textOf)), new Set([fingerprint(current.accessToken)]))
       })
-      assert.deepEqual(seen, { refreshes: before.refreshes + 1, revoked: before.revoked })
+      assert.deepEqual(server.seen, { refreshes: before.refreshes + 1, revoked: before.revoked })
     })
   }
 
   test('50 generations, and reuse is never provoked', async () => {
-    const before = { ...seen }
-    const first = await expiredFor('client_secret_basic')
+    const before = { ...server.seen }
+    const first = await server.expiredFor('client_secret_basic')
     // With so much leeway each token has expired when it arrives.
     const refresh = createRefresher({ ...options, leewaySeconds: 10_000 })
     const tokens = new Set<string>()
@@ -133,25 +79,43 @@ describe('a real authorization server', () => {
       for (const { accessToken } of all) tokens.add(accessToken)
     }
     assert.equal(tokens.size, 50)
-    assert.deepEqual(seen, { refreshes: before.refreshes + 50, revoked: before.revoked })
+    assert.deepEqual(server.seen, { refreshes: before.refreshes + 50, revoked: before.revoked })
   })
 
-  test('the control: two refreshers that do not know of each other provoke it', async () => {
-    const { revoked } = seen
-    const credential = await expiredFor('client_secret_basic')
-    const all = await Promise.allSettled([
-      createRefresher(options)(credential),
-      createRefresher(options)(credential),
-    ])
-    const failed = all.find((one) => one.status === 'rejected')
-    assert(failed?.reason instanceof CredentialRefreshError)
-    assert.deepEqual([failed.reason.status, failed.reason.error], [400, 'invalid_grant'])
-    assert.match(failed.reason.message, /The account must be connected anew\.$/)
-    assert(seen.revoked > revoked)
+  test('two refreshers of a process know of each other', async () => {
+    const before = { ...server.seen }
+    const credential = await server.expiredFor('client_secret_basic')
+    const [one, other] = [createRefresher(options), createRefresher(options)]
+    const both = await Promise.all([one(credential), other(credential)])
+    assert.equal(both[0].accessToken, both[1].accessToken)
+    assert.deepEqual(server.seen, { refreshes: before.refreshes + 1, revoked: before.revoked })
+  })
+
+  test('the control: two processes do not, and the second kills the account', async () => {
+    const { revoked } = server.seen
+    const credential = await server.expiredFor('client_secret_basic')
+    const { refreshToken, clientId, clientSecret, tokenUri } = credential
+    const grant = { refreshToken, clientId, clientSecret, tokenUri }
+    const code = `
+      import { createRefresher } from 'mcp-credentials/oauth'
+      const refresh = createRefresher({ allowInsecureLoopback: true })
+      const fresh = await refresh(JSON.parse(process.env.GRANT))
+      process.exitCode = fresh.accessToken ? 0 : 1`
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
+      cwd: new URL('..', import.meta.url),
+      env: { ...process.env, GRANT: JSON.stringify(grant) },
+    })
+    assert.deepEqual(await once(child, 'exit'), [0, null])
+    await assert.rejects(createRefresher(options)(credential), {
+      status: 400,
+      error: 'invalid_grant',
+      message: /\(invalid_grant\)\. The account must be connected again\.$/,
+    })
+    assert.equal(server.seen.revoked, revoked + 1)
   })
 
   test('a wrong secret is invalid_client, and the tool is told so without it', async () => {
-    const credential = await expiredFor('client_secret_basic')
+    const credential = await server.expiredFor('client_secret_basic')
     const { refreshToken, tokenUri } = credential
     const env = {
       SVC_REFRESH_TOKEN: refreshToken,
@@ -165,35 +129,32 @@ describe('a real authorization server', () => {
       assert.equal(result.isError, true)
       assert.equal(
         textOf(result),
-        'The access token could not be refreshed: the token endpoint answered with 401 (invalid_client).',
+        'No new access token could be obtained: the token endpoint answered with 401 (invalid_client).',
       )
     })
   })
 
   test('a call that is cancelled while it waits does not cancel it for the others', async () => {
-    const inner = handler
-    handler = (request, response) => void sleep(50).then(() => inner(request, response))
-    const before = { ...seen }
-    const credential = await expiredFor('client_secret_basic')
+    server.intercept((next) => (request, response) => {
+      void sleep(50).then(() => next(request, response))
+    })
+    const before = { ...server.seen }
+    const credential = await server.expiredFor('client_secret_basic')
     const refresh = createRefresher(options)
-    try {
-      await using(inMemory(makeV2('v2 McpServer', () => refresh(credential))), async ({ call }) => {
-        const controller = new AbortController()
-        const cancelled = assert.rejects(call('whoami', {}, { signal: controller.signal }))
-        await sleep(10)
-        const other = call('whoami')
-        controller.abort()
-        await cancelled
-        assert.match(textOf(await other), /^[\da-f]{16}$/)
-      })
-    } finally {
-      handler = inner
-    }
-    assert.equal(seen.refreshes, before.refreshes + 1)
+    await using(inMemory(makeV2('v2 McpServer', () => refresh(credential))), async ({ call }) => {
+      const controller = new AbortController()
+      const cancelled = assert.rejects(call('whoami', {}, { signal: controller.signal }))
+      await sleep(10)
+      const other = call('whoami')
+      controller.abort()
+      await cancelled
+      assert.match(textOf(await other), /^[\da-f]{16}$/)
+    })
+    assert.equal(server.seen.refreshes, before.refreshes + 1)
   })
 
   test('what a tool sends is searched for the new tokens', async () => {
-    const credential = await expiredFor('client_secret_basic')
+    const credential = await server.expiredFor('client_secret_basic')
     const refresh = createRefresher(options)
     const source = () => refresh(credential)
     const fresh = await source()
@@ -221,7 +182,7 @@ describe('a server that does what it should not', () => {
     new OAuthCredential({
       accessToken: 'FAKE-expired',
       expiresAt: new Date(0),
-      refreshToken: 'FAKE-refresh-token',
+      refreshToken: `FAKE-refresh-token-${randomUUID()}`,
       clientId: 'client',
       clientSecret: 'FAKE-client-secret',
       tokenUri: `${url.origin}/token`,
@@ -259,7 +220,7 @@ describe('a server that does what it should not', () => {
       })
       await assertFails(
         (_request, response) => response.writeHead(status, { location: elsewhere.url.href }).end(),
-        new RegExp(`answered with ${status}`),
+        /the token endpoint redirects, which is not followed\.$/,
       )
       await elsewhere.close()
       assert.deepEqual(requests, [])
@@ -272,7 +233,7 @@ describe('a server that does what it should not', () => {
       'HTML',
       (_, response) =>
         response.writeHead(200, { 'content-type': 'text/html' }).end('<html>FAKE</html>'),
-      /no bearer token/,
+      /answered with no JSON object\.$/,
     ],
     [
       'an endless body',
@@ -283,12 +244,12 @@ describe('a server that does what it should not', () => {
         response.on('drain', write)
         write()
       },
-      /too long/,
+      /longer than 64 KiB\.$/,
     ],
     [
       'a reset before the answer',
       (request) => request.socket.resetAndDestroy(),
-      /could not be reached, or broke off/,
+      /the token endpoint could not be reached\.$/,
     ],
     [
       'a reset in mid-answer',
@@ -296,24 +257,71 @@ describe('a server that does what it should not', () => {
         response.writeHead(200, { 'content-length': 1000 }).write('{"access_token":"FAKE')
         setTimeout(() => request.socket.resetAndDestroy(), 20)
       },
-      /could not be reached, or broke off/,
+      /the answer of the token endpoint broke off\.$/,
     ],
-    ['no answer', () => {}, /took too long to answer/, { timeoutSeconds: 0.1 }],
+    [
+      'no answer',
+      () => {},
+      /the token endpoint took longer than 0\.1 seconds\.$/,
+      { timeoutSeconds: 0.1 },
+    ],
     [
       'an answer without an end',
       (_, response) => {
         response.writeHead(200).write('{')
       },
-      /took too long to answer/,
+      /the token endpoint took longer than 0\.1 seconds\.$/,
       { timeoutSeconds: 0.1 },
     ],
   ]
   for (const [name, answer, message, more] of cases)
     test(name, () => assertFails(answer, message, more))
 
-  test('nobody who listens', async () => {
-    const gone = await listen(() => {})
-    await gone.close()
-    await assert.rejects(createRefresher(options)(credentialAt(gone.url)), /could not be reached/)
-  })
+  const UNREACHABLE: [name: string, start: () => Promise<string>, code: RegExp][] = [
+    [
+      'nobody listens',
+      async () => {
+        const gone = await listen(() => {})
+        await gone.close()
+        return gone.url.origin
+      },
+      /^ECONNREFUSED$/,
+    ],
+    [
+      'HTTP is spoken where https: is asked for',
+      async () => {
+        const plain = await listen(() => {})
+        after(() => plain.close())
+        return plain.url.origin.replace('http:', 'https:')
+      },
+      /^(ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_PACKET_LENGTH_TOO_LONG|ECONNRESET)$/,
+    ],
+    [
+      'TLS fails',
+      async () => {
+        const bare = createTlsServer({})
+        bare.listen(0, '127.0.0.1')
+        await once(bare, 'listening')
+        after(() => bare.close())
+        return `https://127.0.0.1:${(bare.address() as AddressInfo).port}`
+      },
+      /^ERR_SSL_/,
+    ],
+  ]
+  for (const [name, start, code] of UNREACHABLE) {
+    test(`${name}: the operator is told why, and the client is not`, async () => {
+      const credential = credentialAt(new URL(await start()))
+      const refresh = createRefresher(options)
+      const causes: unknown[] = []
+      const onCall: OnCall = (_event, { cause }) => void causes.push(cause)
+      const wired = makeV2('v2 McpServer', () => refresh(credential), { onCall })
+      await using(inMemory(wired), async ({ call }) => {
+        const reason = 'the token endpoint could not be reached'
+        const text = `No new access token could be obtained: ${reason}.`
+        assert.equal(textOf(await call('whoami')), text)
+      })
+      assert.equal(causes.length, 1)
+      assert.match(String(Reflect.get((causes[0] as Error).cause as Error, 'code')), code)
+    })
+  }
 })
