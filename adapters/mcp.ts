@@ -178,7 +178,7 @@ export function withCredentials<S extends McpServerLike>(
     let omitted = 0
     // The first one says what was withheld; the others are for the report, where somebody wants it.
     const limit = options.onRedact ? MAX_FOUND : 1
-    const onRedact = (secret: string, where: string) => {
+    const onRedact = ({ name: secret, where }: { name: string; where: string }) => {
       if (found.length < limit) found.push({ secret, where })
       else omitted += 1
     }

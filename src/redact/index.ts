@@ -1,2 +1,88 @@
-export { redactSecrets } from './redact.ts'
-export type { RedactSecretsOptions } from './redact.ts'
+import { scopedCredentials } from '../context.ts'
+import { assertCredential, relatedSecrets } from '../credential.ts'
+import type { ResolvedCredential } from '../credential.ts'
+import { assertOptions } from '../errors.ts'
+import { REDACTED } from '../grammar.ts'
+import { Search } from './search.ts'
+import { secretsOf } from './secrets.ts'
+import { Redaction } from './values.ts'
+import type { RedactedPlace } from './values.ts'
+
+export type { RedactedPlace } from './values.ts'
+
+/** Options of {@link redactSecrets}. */
+export interface RedactSecretsOptions {
+  /** Names of fields that are no secrets, such as `baseUrl` and `region`. */
+  readonly except?: readonly string[] | undefined
+  /**
+   * Told of each place where a secret was, once for each secret, at most 100 times: the name of the secret and a path,
+   * never a value. Names in the path are cut to 64 characters, and of a long path the last 16 are given.
+   */
+  readonly onRedact?: ((found: RedactedPlace) => void) | undefined
+}
+
+type OneOrMore = ResolvedCredential | readonly ResolvedCredential[]
+
+/**
+ * Replaces every occurrence of credentials' secrets by `[redacted]`, however they are escaped, encoded or dumped: in
+ * strings, in JSON values as `JSON.stringify` writes them, in errors and their causes, and in bytes, by stars.
+ *
+ * @param value - anything; it is not changed
+ * @param credential - whose secrets, one or a list; by default those of the current scope and of the scopes around it
+ * @param options - `except` names fields that are no secrets, `onRedact` is told of each place
+ * @returns a copy where something was found, else `value` itself; `'[redacted]'` in a scope that ended too long ago to
+ *   tell what must not leave it
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` for a credential that is none, `ERR_INVALID_ARG_VALUE` for a bad option
+ * @example
+ * console.error(redactSecrets(format(...values), credential))
+ */
+export function redactSecrets<T>(
+  value: T,
+  credential?: OneOrMore,
+  options?: RedactSecretsOptions,
+): T
+export function redactSecrets(
+  value: unknown,
+  credential: OneOrMore | undefined = scopedCredentials(),
+  options: RedactSecretsOptions = {},
+): unknown {
+  assertOptions(options, 'redactSecrets', { except: ['strings'], onRedact: ['function'] })
+  // Nobody knows any more whose secrets those are.
+  if (credential === undefined) return REDACTED
+  const credentials: readonly ResolvedCredential[] = [credential].flat()
+  for (const one of credentials) assertCredential(one, 'redactSecrets takes')
+  const search = searchOf(credentials, options.except ?? [])
+  if (search === undefined) return value
+  const redaction = new Redaction(search)
+  const result = redaction.run(value)
+  for (const place of redaction.places.values()) options.onRedact?.(place)
+  return result
+}
+
+/** What was made for a credential the last time, and of what. */
+interface Known {
+  readonly search: Search
+  readonly parts: readonly unknown[]
+}
+
+const known = new WeakMap<ResolvedCredential, Known>()
+
+/** What finds the secrets of credentials; `undefined` where there are none. */
+function searchOf(
+  credentials: readonly ResolvedCredential[],
+  except: readonly string[],
+): Search | undefined {
+  const [first] = credentials
+  if (first === undefined) return undefined
+  // The related secrets of a credential may change.
+  const parts = [...credentials, ...except, ...credentials.flatMap(relatedSecrets)]
+  const last = known.get(first)
+  const isSame =
+    last?.parts.length === parts.length && last.parts.every((part, index) => part === parts[index])
+  if (last && isSame) return last.search
+  const secrets = credentials.flatMap((credential) => secretsOf(credential, except))
+  if (secrets.length === 0) return undefined
+  const search = new Search(secrets)
+  known.set(first, { search, parts })
+  return search
+}
