@@ -40,18 +40,16 @@ const hash = (first: number, second: number): number => (first * 31 + second) & 
 
 export class Anchors {
   readonly #anchors: ReadonlySet<string>
-  /** How long they are, the shortest first. */
-  readonly #lengths: readonly number[]
-  /** How far to go on from two characters, by their hash; 0 where the shortest beginning of an anchor ends with them. */
+  readonly #shortest: number
+  /** How far to go on from two characters, by their hash; 0 where a beginning of an anchor, of the shortest's length, ends. */
   readonly #steps: Uint8Array
   readonly #shortestSecret: number
   readonly #reach: number
 
   constructor(secrets: readonly string[]) {
     this.#anchors = new Set(secrets.flatMap(anchorsOf))
-    const lengths = Array.from(this.#anchors, (anchor) => anchor.length)
-    this.#lengths = [...new Set(lengths)].sort()
-    const last = Math.min(...lengths) - 2
+    this.#shortest = Math.min(...Array.from(this.#anchors, (anchor) => anchor.length))
+    const last = this.#shortest - 2
     this.#steps = new Uint8Array(4096).fill(last + 1)
     for (const anchor of this.#anchors) {
       for (let at = 0; at <= last; at++) {
@@ -66,21 +64,17 @@ export class Anchors {
   /** The parts of a text in which there may be a secret. */
   windows(text: string): Range[] {
     // A secret without letters and digits may be anywhere.
-    if (Number(this.#lengths[0]) < MIN_ANCHOR) return [{ start: 0, end: text.length }]
+    if (this.#shortest < MIN_ANCHOR) return [[0, text.length]]
     const found = [...this.#find(text), ...findDumps(text, this.#shortestSecret)]
-    const windows = found.map(({ start, end }) => ({
-      start: Math.max(start - this.#reach, 0),
-      end: Math.min(end + this.#reach, text.length),
-    }))
-    return merge(windows)
+    return merge(found.map(([start, end]) => [start - this.#reach, end + this.#reach]))
   }
 
   /** Skips what cannot be in any anchor (Wu and Manber, 1994, with blocks of two characters). */
   #find(text: string): Range[] {
     const found: Range[] = []
-    const steps = this.#steps
-    const last = Number(this.#lengths[0]) - 2
-    for (let at = last; at < text.length - 1;) {
+    const [steps, last] = [this.#steps, this.#shortest - 2]
+    let at = last
+    while (at < text.length - 1) {
       const step = Number(steps[hash(text.charCodeAt(at), text.charCodeAt(at + 1))])
       if (step === 0 && this.#isAnchorAt(text, at - last)) addRange(found, at - last, at)
       at += step || 1
@@ -89,7 +83,9 @@ export class Anchors {
   }
 
   #isAnchorAt(text: string, start: number): boolean {
-    return this.#lengths.some((length) => this.#anchors.has(text.slice(start, start + length)))
+    for (let length = this.#shortest; length <= MAX_ANCHOR; length++)
+      if (this.#anchors.has(text.slice(start, start + length))) return true
+    return false
   }
 }
 
@@ -109,14 +105,14 @@ function findRuns(text: string, length: number, table: Uint8Array): Range[] {
     while (start > end && table[text.charCodeAt(start - 1)] === 1) start -= 1
     end = middle + 1
     while (start <= middle && table[text.charCodeAt(end)] === 1) end += 1
-    if (end - start >= length) runs.push({ start, end })
+    if (end - start >= length) runs.push([start, end])
   }
   return runs
 }
 
 /** Lists of so many bytes, and as many escapes in a row: there are digits, and something between them. */
 const findDumps = (text: string, bytes: number): Range[] =>
-  findRuns(text, 2 * bytes + 7, DUMP).filter(({ start, end }) => {
+  findRuns(text, 2 * bytes + 7, DUMP).filter(([start, end]) => {
     const numbers = text.slice(start, end).match(/\d[\da-f]*/gi) ?? []
     return numbers.length >= bytes / 2
   })

@@ -14,6 +14,7 @@ export class Automaton<T> {
   readonly #isFirst = new Uint8Array(256)
 
   constructor(needles: ReadonlyMap<string, T>) {
+    for (const text of needles.keys()) this.#isFirst[text.charCodeAt(0) & 255] = 1
     let open = Array.from(needles, ([text, value]) => ({ text, value, state: 0 }))
     // Level by level: what a state falls back to is shorter.
     for (let length = 1; open.length > 0; length++) {
@@ -23,7 +24,6 @@ export class Automaton<T> {
         if (text.length === length) this.#needles[state] = [length, value]
       open = open.filter(({ text }) => text.length > length)
     }
-    for (const text of needles.keys()) this.#isFirst[text.charCodeAt(0) & 255] = 1
   }
 
   #extend(state: number, code: number): number {
@@ -46,7 +46,7 @@ export class Automaton<T> {
     return next ?? 0
   }
 
-  /** Where needles are; `values` gets theirs. */
+  /** Where needles are; `values` gets what they stand for. */
   search(text: string, values: Set<T>): Range[] {
     const ranges: Range[] = []
     let state = 0
@@ -54,29 +54,28 @@ export class Automaton<T> {
       const code = text.charCodeAt(at)
       if (state === 0 && this.#isFirst[code & 255] === 0) continue
       state = this.#step(state, code)
-      const [length, value] = this.#needles[state] ?? []
-      if (length === undefined || value === undefined) continue
-      values.add(value)
-      addRange(ranges, at + 1 - length, at + 1)
+      const needle = this.#needles[state]
+      if (needle === undefined) continue
+      addRange(ranges, at + 1 - needle[0], at + 1)
+      values.add(needle[1])
     }
     return ranges
   }
 }
 
-/** Adds a range to others that begin or end before it; what overlaps or touches becomes one. */
-export function addRange(ranges: Range[], from: number, to: number): void {
-  let [start, end] = [from, to]
-  for (let last = ranges.at(-1); last && last.end >= start; last = ranges.at(-1)) {
-    start = Math.min(start, last.start)
-    end = Math.max(end, last.end)
+/** Adds a range to others that end no later; what overlaps or touches becomes one. */
+export function addRange(ranges: Range[], start: number, end: number): void {
+  let last = ranges.at(-1)
+  while (last && last[0] >= start) {
     ranges.pop()
+    last = ranges.at(-1)
   }
-  ranges.push({ start, end })
+  if (last && last[1] >= start) last[1] = end
+  else ranges.push([start, end])
 }
 
 export function merge(ranges: Range[]): Range[] {
   const merged: Range[] = []
-  for (const { start, end } of ranges.sort((a, b) => a.start - b.start))
-    addRange(merged, start, end)
+  for (const [start, end] of ranges.sort((a, b) => a[1] - b[1])) addRange(merged, start, end)
   return merged
 }

@@ -21,14 +21,14 @@ export interface RedactSecretsOptions {
   readonly onRedact?: ((found: RedactedPlace) => void) | undefined
 }
 
-type OneOrMore = ResolvedCredential | readonly ResolvedCredential[]
+type Credentials = ResolvedCredential | readonly ResolvedCredential[]
 
 /**
  * Replaces every occurrence of credentials' secrets by `[redacted]`, however they are escaped, encoded or dumped: in
- * strings, in JSON values as `JSON.stringify` writes them, in errors and their causes, and in bytes, by stars.
+ * strings, in JSON values as `JSON.stringify` writes them, in errors and their causes; and in bytes by stars.
  *
  * @param value - anything; it is not changed
- * @param credential - whose secrets, one or a list; by default those of the current scope and of the scopes around it
+ * @param credentials - whose secrets, of one or a list; by default of the current scope and of the scopes around it
  * @param options - `except` names fields that are no secrets, `onRedact` is told of each place
  * @returns a copy where something was found, else `value` itself; `'[redacted]'` in a scope that ended too long ago to
  *   tell what must not leave it
@@ -38,51 +38,34 @@ type OneOrMore = ResolvedCredential | readonly ResolvedCredential[]
  */
 export function redactSecrets<T>(
   value: T,
-  credential?: OneOrMore,
-  options?: RedactSecretsOptions,
-): T
-export function redactSecrets(
-  value: unknown,
-  credential: OneOrMore | undefined = scopedCredentials(),
+  credentials: Credentials | undefined = scopedCredentials(),
   options: RedactSecretsOptions = {},
-): unknown {
+): T {
   assertOptions(options, 'redactSecrets', { except: ['strings'], onRedact: ['function'] })
   // Nobody knows any more whose secrets those are.
-  if (credential === undefined) return REDACTED
-  const credentials: readonly ResolvedCredential[] = [credential].flat()
-  for (const one of credentials) assertCredential(one, 'redactSecrets takes')
-  const search = searchOf(credentials, options.except ?? [])
-  if (search === undefined) return value
+  if (credentials === undefined) return REDACTED as T
+  const search = searchOf([credentials].flat(), options.except ?? [])
   const redaction = new Redaction(search)
   const result = redaction.run(value)
   for (const place of redaction.places.values()) options.onRedact?.(place)
-  return result
+  return result as T
 }
 
-/** What was made for a credential the last time, and of what. */
-interface Known {
-  readonly search: Search
-  readonly parts: readonly unknown[]
-}
+// What was made last for a list of credentials, by its first, and of what.
+const known = new WeakMap<object, { readonly search: Search; readonly parts: readonly unknown[] }>()
 
-const known = new WeakMap<ResolvedCredential, Known>()
+const NOBODY = {}
 
-/** What finds the secrets of credentials; `undefined` where there are none. */
-function searchOf(
-  credentials: readonly ResolvedCredential[],
-  except: readonly string[],
-): Search | undefined {
-  const [first] = credentials
-  if (first === undefined) return undefined
-  // The related secrets of a credential may change.
+function searchOf(credentials: readonly ResolvedCredential[], except: readonly string[]): Search {
+  for (const credential of credentials) assertCredential(credential, 'redactSecrets takes')
+  const first = credentials[0] ?? NOBODY
+  // What a credential is related to may change.
   const parts = [...credentials, ...except, ...credentials.flatMap(relatedSecrets)]
   const last = known.get(first)
   const isSame =
-    last?.parts.length === parts.length && last.parts.every((part, index) => part === parts[index])
-  if (last && isSame) return last.search
-  const secrets = credentials.flatMap((credential) => secretsOf(credential, except))
-  if (secrets.length === 0) return undefined
-  const search = new Search(secrets)
+    last?.parts.length === parts.length && parts.every((part, index) => part === last.parts[index])
+  if (isSame) return last.search
+  const search = new Search(credentials.flatMap((credential) => secretsOf(credential, except)))
   known.set(first, { search, parts })
   return search
 }

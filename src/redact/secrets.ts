@@ -1,6 +1,6 @@
 // Which values are sought: those of the credential, and what their owner means by them.
 import { relatedSecrets } from '../credential.ts'
-import type { RelatedSecret, ResolvedCredential } from '../credential.ts'
+import type { RelatedSecret as Secret, ResolvedCredential } from '../credential.ts'
 import { describeField } from '../grammar.ts'
 import { undoText } from './undo.ts'
 
@@ -13,26 +13,22 @@ export const MIN_LENGTH = 8
 // A part of a value was not chosen by anybody as a secret: less of it is believed.
 const MIN_PART_LENGTH = 12
 
-// A JSON value may hold a database URL, which holds a password, which is percent-encoded.
+// A JSON value may hold a database URL, whose password is percent-encoded.
 const MAX_DEPTH = 4
 
 /** The values of a credential that are secret, by name. */
-export function secretsOf(
-  credential: ResolvedCredential,
-  except: readonly string[],
-): RelatedSecret[] {
-  const { fields } = credential
+export function secretsOf(credential: ResolvedCredential, except: readonly string[]): Secret[] {
   const secrets = [...relatedSecrets(credential)]
   for (const name of ['accessToken', 'refreshToken', 'clientSecret'] as const)
     secrets.push([name, credential[name] ?? ''])
-  Object.entries(fields).forEach(([name, value], index) => {
+  Object.entries(credential.fields).forEach(([name, value], index) => {
     if (!except.includes(name)) secrets.push([describeField(name, index + 1), value])
   })
   return secrets.filter(([, value]) => value.length >= MIN_LENGTH)
 }
 
 /** The values, and the parts that are secrets by themselves; each with the names of the secrets that it is of. */
-export function withParts(secrets: readonly RelatedSecret[]): Map<string, Names> {
+export function withParts(secrets: readonly Secret[]): Map<string, Names> {
   const values = new Map<string, Set<string>>()
   for (const [name, value] of secrets) {
     for (const part of [value, ...partsOf(value)])
@@ -56,33 +52,20 @@ function partsOf(value: string): string[] {
 const SCHEME = /^(?:bearer|basic|token)\s+(\S+)$/i
 // RFC 3986 section 3.2.1: behind the user's name.
 const PASSWORD = /^[a-z][a-z\d+.-]*:\/\/[^\s/?#:]*:(\S+)@/i
+// RFC 8259 section 7: a string, and what makes it the name of a member.
+const STRING = /"((?:[^"\\]|\\.)*)(?:"|$)(\s*:)?/g
 
-/** What there is one step inside of a value: itself without its own escapes, lines, a token, a password, JSON strings. */
+/** What there is one step inside of a value: itself without escapes, lines, a token, a password, the strings of JSON. */
 function openUp(value: string): string[] {
   const text = value.trim()
+  const strings = /^[{["]/.test(text) ? text.matchAll(STRING) : []
   return [
     ...undoText(value),
-    ...(/[\r\n]/.test(text) ? text.split(/[\r\n]+/).map((line) => line.trim()) : []),
+    ...text.split(/\s*[\r\n]\s*/),
     ...(SCHEME.exec(text)?.slice(1) ?? []),
     ...(PASSWORD.exec(text)?.slice(1) ?? []),
-    ...(/^[{["]/.test(text) ? stringsOf(text) : []),
+    ...Array.from(strings, ([, string = '', colon]) => (colon ? '' : string)),
   ]
-}
-
-/** The strings in a JSON text; none where it only begins like one. */
-function stringsOf(text: string): string[] {
-  const strings: string[] = []
-  try {
-    const open: unknown[] = [JSON.parse(text)]
-    while (open.length > 0) {
-      const value = open.pop()
-      if (typeof value === 'string') strings.push(value)
-      else for (const item of Object.values(value ?? {})) open.push(item)
-    }
-  } catch {
-    return []
-  }
-  return strings
 }
 
 /** Whether nothing but a secret looks like it: long, with a letter and a digit, and neither URL nor e-mail address. */

@@ -1,10 +1,7 @@
 // Escapes undone in place: what an encoder has escaped is read back, whichever encoder it was.
 
-/** A part of a text, from its first character to behind its last. */
-export interface Range {
-  readonly start: number
-  readonly end: number
-}
+/** A part of a text: where it begins, and where what is behind it begins. */
+export type Range = [start: number, end: number]
 
 /** A text as it is, or with something undone in it; and which part of the original a part of it was. */
 export interface Layer {
@@ -19,17 +16,17 @@ const PERCENT = `(?:%[0-7]${X})+|%[CDcd]${X}${NEXT}|%[Ee]${X}(?:${NEXT}){2}|%[Ff
 // JSON (RFC 8259 section 7), JavaScript and its old `escape`, HTML.
 const HEX = String.raw`[%\\]u${X}{4}|\\x${X}{2}|\\u\{${X}{1,6}\}|&#[Xx]${X}{1,6};`
 const DECIMAL = String.raw`&#\d{1,7};`
-const NAMED = String.raw`&[A-Za-z]{2,6};|\\[0bfnrtv]`
-// Punctuation behind a backslash, as in Markdown and shells; a quote that is doubled, as in YAML, SQL and CSV.
-const SIGN = String.raw`\\[!-/:-@[-\x60{-~]|''|""`
+const NAMED = String.raw`&[A-Za-z]{2,8};|\\[0bfnrtv]`
+// A quote in quotes of a shell; punctuation behind a backslash, as in Markdown; a quote that is doubled: YAML, SQL, CSV.
+const SIGN = String.raw`'\\''|'"'"'|\\[!-/:-@[-\x60{-~]|''|""`
 
 const ESCAPE = new RegExp(`(${PERCENT})|(${HEX})|(${DECIMAL})|(${NAMED})|${SIGN}`, 'g')
 
 // The names that HTML has for the signs of ASCII, and those of JSON for control characters.
 const NAMES = new Map(
-  `&amp;& &lt;< &gt;> &quot;" &apos;' &excl;! &num;# &dollar;$ &percnt;% &lpar;( &rpar;) &ast;* &plus;+ &comma;, &period;.
+  `&amp;& &lt;< &gt;> &quot;" &apos;' &excl;! &num;# &dollar;$ &percnt;% &lpar;( &rpar;) &ast;* &midast;* &plus;+ &comma;, &period;.
   &sol;/ &colon;: &semi;; &equals;= &quest;? &commat;@ &lsqb;[ &lbrack;[ &bsol;\\ &rsqb;] &rbrack;] &Hat;^ &lowbar;_
-  &grave;\` &lcub;{ &lbrace;{ &verbar;| &vert;| &rcub;} &rbrace;} \\0\0 \\b\b \\f\f \\n\n \\r\r \\t\t \\v\v`
+  &grave;\` &lcub;{ &lbrace;{ &verbar;| &vert;| &rcub;} &rbrace;} &Tab;\t &NewLine;\n \\0\0 \\b\b \\f\f \\n\n \\r\r \\t\t \\v\v`
     .split(/ |\n {2}/)
     .map((entry) => [entry.slice(0, -1), entry.slice(-1)]),
 )
@@ -52,13 +49,14 @@ function decodePercent(bytes: string): string {
   }
 }
 
+type Replace = (match: RegExpMatchArray) => string
+
 /** A layer in which something is replaced; `undefined` where there is nothing of it. */
 function rewrite(
-  layer: Layer,
+  { text, toOriginal }: Layer,
   pattern: RegExp,
-  replace: (match: RegExpMatchArray) => string,
+  replace: Replace,
 ): Layer | undefined {
-  const { text, toOriginal } = layer
   const [starts, ends] = [new Int32Array(text.length), new Int32Array(text.length)]
   let result = ''
   const put = (piece: string, start: number, end: number) => {
@@ -80,8 +78,7 @@ function rewrite(
   if (result.length === text.length) return undefined
   return {
     text: result,
-    toOriginal: ({ start, end }) =>
-      toOriginal({ start: Number(starts[start]), end: Number(ends[end - 1]) }),
+    toOriginal: ([start, end]) => toOriginal([Number(starts[start]), Number(ends[end - 1])]),
   }
 }
 
@@ -94,7 +91,7 @@ const undo = (layer: Layer): Layer | undefined =>
 
 // Within and between encoded lines and dumped bytes: the index before a byte, `0x`, the dash of a list, white space, quotes.
 const BETWEEN =
-  /(["'])\d+\1\s*:\s*(?=\d)|\b0x(?=[\da-f]{2}(?![\da-z]))|(?<!\S)-(?=\s)|[\s"'`,:;|]+/gi
+  /(["'])\d+\1\s*:\s*(?=\d)|\b0x(?=[\da-f]{2}(?![\da-z]))|(?<!\S)-(?=\s)|[\s`,:;|]+|["']/gi
 
 /** The text as what is encoded in it reads without line breaks and separators, in the alphabet of RFC 4648 section 4. */
 function squeeze(layer: Layer): Layer {
@@ -118,6 +115,4 @@ export function layersOf(text: string): Layer[] {
 
 /** The text with its escapes undone once, and again. */
 export const undoText = (text: string): string[] =>
-  layersOf(text)
-    .slice(1, -1)
-    .map((layer) => layer.text)
+  Array.from(layersOf(text).slice(1, -1), (layer) => layer.text)

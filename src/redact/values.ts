@@ -18,7 +18,6 @@ const MAX_DEPTH = 500
 const TOO_DEEP: Names = new Set([`what is ${MAX_DEPTH} levels deep`])
 
 const STAR = 42
-const NOT_A_BYTE = 0xffff
 
 /** Copies what can leave a process without the secrets in it: strings, bytes, JSON values, errors. */
 export class Redaction {
@@ -39,20 +38,18 @@ export class Redaction {
     return this.#isFound ? result : value
   }
 
-  #redact(value: unknown, key: PropertyKey): unknown {
-    if (typeof value === 'string') return this.#redactText(value)
+  #redact(value: unknown, key: string): unknown {
+    if (isString(value)) return this.#redactText(value)
     if (isObject(value)) return this.#redactObject(value, key)
-    const isNumber = typeof value === 'number' || typeof value === 'bigint'
-    if (!isNumber || !this.#search.hasNumber) return value
-    const text = String(value)
-    const redacted = this.#redactText(text)
-    return redacted === text ? value : redacted
+    if (typeof value !== 'number' && typeof value !== 'bigint') return value
+    const text = this.#redactText(String(value))
+    return text === String(value) ? value : text
   }
 
   #redactText(text: string): string {
     let result = ''
     let from = 0
-    for (const { start, end } of this.#find(text)) {
+    for (const [start, end] of this.#find(text)) {
       result += text.slice(from, start) + REDACTED
       from = end
     }
@@ -75,7 +72,7 @@ export class Redaction {
       if (this.places.size < MAX_PLACES) this.places.set(`${name} ${where}`, { name, where })
   }
 
-  #redactObject(value: object, key: PropertyKey): unknown {
+  #redactObject(value: object, key: string): unknown {
     if (this.#results.has(value)) return this.#results.get(value)
     this.#results.set(value, REDACTED)
     const result = this.#redactNew(value, key)
@@ -83,7 +80,7 @@ export class Redaction {
     return result
   }
 
-  #redactNew(value: object, key: PropertyKey): unknown {
+  #redactNew(value: object, key: string): unknown {
     if (isBytes(value)) return this.#redactBytes(value)
     if (this.#path.length >= MAX_DEPTH) {
       this.#report(TOO_DEEP)
@@ -100,20 +97,17 @@ export class Redaction {
     const names = attempt(() => Object.keys(object), [])
     const values = names.map((name) => read(object, name))
     const newNames = Array.isArray(object) ? names : names.map((name) => this.#redactText(name))
-    const redacted = this.#redactAll(this.#redactList(values), names, newNames)
-    if (isSame([...redacted, ...newNames], [...values, ...names])) return object
-    if (Array.isArray(object)) return redacted
-    return Object.fromEntries(numbered(newNames).map((name, index) => [name, redacted[index]]))
+    const newValues = this.#redactAll(this.#redactList(values), newNames)
+    if (isSame([...newValues, ...newNames], [...values, ...names])) return object
+    if (Array.isArray(object)) return newValues
+    return Object.fromEntries(numbered(newNames).map((name, index) => [name, newValues[index]]))
   }
 
-  #redactAll(
-    values: readonly unknown[],
-    names: readonly PropertyKey[],
-    shown: readonly PropertyKey[],
-  ): unknown[] {
+  #redactAll(values: readonly unknown[], names: readonly PropertyKey[]): unknown[] {
     return values.map((value, index) => {
-      this.#path.push(String(shown[index]).slice(0, MAX_SHOWN))
-      const redacted = this.#redact(value, names[index] ?? '')
+      const name = String(names[index])
+      this.#path.push(name.slice(0, MAX_SHOWN))
+      const redacted = this.#redact(value, name)
       this.#path.pop()
       return redacted
     })
@@ -121,10 +115,10 @@ export class Redaction {
 
   /** Stars for the bytes of a secret in a list of numbers, as JSON shows bytes. */
   #redactList(items: readonly unknown[]): readonly unknown[] {
-    const codes = items.map((item) => (typeof item === 'number' ? item : NOT_A_BYTE))
+    const codes = items.map((item) => (typeof item === 'number' ? item : -1))
     const stars = [...items]
-    if (codes.filter((code) => code < NOT_A_BYTE).length >= MIN_LENGTH)
-      for (const { start, end } of this.#find(textOf(codes))) stars.fill(STAR, start, end)
+    if (codes.filter((code) => code >= 0).length >= MIN_LENGTH)
+      for (const [start, end] of this.#find(textOf(codes))) stars.fill(STAR, start, end)
     return stars
   }
 
@@ -132,29 +126,33 @@ export class Redaction {
     const copy = copyOf(value)
     const ranges = viewsOf(copy).flatMap((view) => {
       const found = this.#find(textOf(view))
-      for (const { start, end } of found) view.fill(STAR, start, end)
+      for (const [start, end] of found) view.fill(STAR, start, end)
       return found
     })
     return ranges.length === 0 ? value : copy
   }
 
   #redactError(error: object): unknown {
-    // Of the same class, without where and how it was made, which engines write into it.
     const copy: object = Object.setPrototypeOf(new Error(), Object.getPrototypeOf(error))
+    // Where and how it was made.
     for (const name of Reflect.ownKeys(copy)) Reflect.deleteProperty(copy, name)
     this.#results.set(error, copy)
     const names = namesOf(error)
     const values = names.map((name) => read(error, name))
-    const newNames = names.map((name) => (typeof name === 'string' ? this.#redactText(name) : name))
-    const redacted = this.#redactAll(values, names, newNames)
+    const newNames = names.map((name) => (isString(name) ? this.#redactText(name) : name))
+    const newValues = this.#redactAll(values, newNames)
     const json = asJson(error, '')
     const newJson = json === error ? json : this.#redact(json, '')
-    if (isSame([...redacted, ...newNames, newJson], [...values, ...names, json])) return error
+    if (isSame([...newValues, ...newNames, newJson], [...values, ...names, json])) return error
+    if (json !== error) {
+      newNames.push('toJSON')
+      newValues.push(() => newJson)
+    }
     newNames.forEach((name, index) => {
-      const isEnumerable = Object.prototype.propertyIsEnumerable.call(error, names[index] ?? '')
-      define(copy, name, redacted[index], isEnumerable)
+      const enumerable = Object.prototype.propertyIsEnumerable.call(error, names[index] ?? '')
+      const value = newValues[index]
+      Object.defineProperty(copy, name, { value, enumerable, writable: true, configurable: true })
     })
-    if (json !== error) define(copy, 'toJSON', () => newJson, false)
     return copy
   }
 }
@@ -171,6 +169,8 @@ function attempt<T>(look: () => T, otherwise: T): T {
 const read = (object: object, name: PropertyKey): unknown =>
   attempt<unknown>(() => Reflect.get(object, name), undefined)
 
+const isString = (value: unknown): value is string => typeof value === 'string'
+
 const isObject = (value: unknown): value is object =>
   (typeof value === 'object' && value !== null) || typeof value === 'function'
 
@@ -182,10 +182,10 @@ const isError = (value: object): boolean =>
   attempt(() => value instanceof Error, false) || isA(value, / (?:Error|DOMException)]/)
 
 /** What JSON shows of an object: of a URL its text, say. */
-function asJson(object: object, key: PropertyKey): unknown {
+function asJson(object: object, key: string): unknown {
   const toJSON = read(object, 'toJSON')
   if (typeof toJSON !== 'function') return isA(object, / String]/) ? String(object) : object
-  return attempt<unknown>(() => toJSON.call(object, String(key)), undefined)
+  return attempt<unknown>(() => toJSON.call(object, key), undefined)
 }
 
 const isSame = (items: readonly unknown[], others: readonly unknown[]): boolean =>
@@ -212,10 +212,6 @@ function namesOf(error: object): PropertyKey[] {
   }
   names.delete('toJSON')
   return [...names]
-}
-
-function define(object: object, name: PropertyKey, value: unknown, enumerable: boolean): void {
-  Object.defineProperty(object, name, { value, enumerable, writable: true, configurable: true })
 }
 
 type Bytes = ArrayBuffer | ArrayBufferView<ArrayBuffer>
