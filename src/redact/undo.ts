@@ -1,0 +1,118 @@
+// Escapes undone in place: what an encoder has escaped is read back, whichever encoder it was.
+
+/** A part of a text: where it begins, and where what is behind it begins. */
+export type Range = [start: number, end: number]
+
+/** A text as it is, or with something undone in it; and which part of the original a part of it was. */
+export interface Layer {
+  readonly text: string
+  readonly toOriginal: (part: Range) => Range
+}
+
+const X = '[\\dA-Fa-f]'
+const NEXT = `%[89ABab]${X}`
+// RFC 3986 section 2.1: bytes of ASCII, characters of UTF-8, or else a byte of Latin-1.
+const PERCENT = `(?:%[0-7]${X})+|%[CDcd]${X}${NEXT}|%[Ee]${X}(?:${NEXT}){2}|%[Ff][0-4](?:${NEXT}){3}|%${X}{2}`
+// JSON (RFC 8259 section 7), JavaScript and its old `escape`, HTML.
+const HEX = String.raw`[%\\]u${X}{4}|\\x${X}{2}|\\u\{${X}{1,6}\}|&#[Xx]${X}{1,6};`
+const DECIMAL = String.raw`&#\d{1,7};`
+const NAMED = String.raw`&[A-Za-z]{2,8};|\\[0bfnrtv]`
+// A quote in quotes of a shell; punctuation behind a backslash, as in Markdown; a quote that is doubled: YAML, SQL, CSV.
+const SIGN = String.raw`'\\''|'"'"'|\\[!-/:-@[-\x60{-~]|''|""`
+
+const ESCAPE = new RegExp(`(${PERCENT})|(${HEX})|(${DECIMAL})|(${NAMED})|${SIGN}`, 'g')
+
+// The names that HTML has for the signs of ASCII, and those of JSON for control characters.
+const NAMES = new Map(
+  `&amp;& &lt;< &gt;> &quot;" &apos;' &excl;! &num;# &dollar;$ &percnt;% &lpar;( &rpar;) &ast;* &midast;* &plus;+ &comma;, &period;.
+  &sol;/ &colon;: &semi;; &equals;= &quest;? &commat;@ &lsqb;[ &lbrack;[ &bsol;\\ &rsqb;] &rbrack;] &Hat;^ &lowbar;_
+  &grave;\` &lcub;{ &lbrace;{ &verbar;| &vert;| &rcub;} &rbrace;} &Tab;\t &NewLine;\n \\0\0 \\b\b \\f\f \\n\n \\r\r \\t\t \\v\v`
+    .split(/ |\n {2}/)
+    .map((entry) => [entry.slice(0, -1), entry.slice(-1)]),
+)
+
+function decode([escape, percent, hex, decimal, name]: RegExpMatchArray): string {
+  if (percent !== undefined) return decodePercent(percent)
+  if (hex !== undefined) return codePoint(Number.parseInt(hex.replace(/^..[^\da-f]?/i, ''), 16))
+  if (decimal !== undefined) return codePoint(Number(decimal.slice(2, -1)))
+  return name === undefined ? escape.slice(-1) : (NAMES.get(name) ?? escape)
+}
+
+const codePoint = (code: number): string =>
+  code > 0x10ffff ? '\ufffd' : String.fromCodePoint(code)
+
+function decodePercent(bytes: string): string {
+  try {
+    return decodeURIComponent(bytes)
+  } catch {
+    return bytes.replace(/%(..)/g, (_, hex: string) => codePoint(Number.parseInt(hex, 16)))
+  }
+}
+
+type Replace = (match: RegExpMatchArray) => string
+
+/** A layer in which something is replaced; `undefined` where there is nothing of it. */
+function rewrite(
+  { text, toOriginal }: Layer,
+  pattern: RegExp,
+  replace: Replace,
+): Layer | undefined {
+  const [starts, ends] = [new Int32Array(text.length), new Int32Array(text.length)]
+  let result = ''
+  const put = (piece: string, start: number, end: number) => {
+    const width = (end - start) / piece.length
+    for (let index = 0; index < piece.length; index++) {
+      starts[result.length + index] = start + Math.floor(index * width)
+      ends[result.length + index] = start + Math.floor((index + 1) * width)
+    }
+    result += piece
+  }
+  let from = 0
+  for (const match of text.matchAll(pattern)) {
+    const { index = 0, 0: found } = match
+    put(text.slice(from, index), from, index)
+    from = index + found.length
+    put(replace(match), index, from)
+  }
+  put(text.slice(from), from, text.length)
+  if (result.length === text.length) return undefined
+  return {
+    text: result,
+    toOriginal: ([start, end]) => toOriginal([Number(starts[start]), Number(ends[end - 1])]),
+  }
+}
+
+// A regular expression says much faster than `rewrite` that there is nothing to undo.
+const ANY_ESCAPE = /[%\\&]|''|""/
+
+/** One round of undoing; `undefined` where there is nothing to undo. */
+const undo = (layer: Layer): Layer | undefined =>
+  ANY_ESCAPE.test(layer.text) ? rewrite(layer, ESCAPE, decode) : undefined
+
+// Within and between encoded lines and dumped bytes: the index before a byte, `0x`, the dash of a list, white space, quotes.
+const BETWEEN =
+  /(["'])\d+\1\s*:\s*(?=\d)|\b0x(?=[\da-f]{2}(?![\da-z]))|(?<!\S)-(?=\s)|[\s`,:;|]+|["']/gi
+
+/** The text as what is encoded in it reads without line breaks and separators, in the alphabet of RFC 4648 section 4. */
+function squeeze(layer: Layer): Layer {
+  const squeezed = rewrite(layer, BETWEEN, () => '') ?? layer
+  return { ...squeezed, text: squeezed.text.replace(/-/g, '+').replace(/_/g, '/') }
+}
+
+/** How many rounds of escapes are undone: four, and one for the JSON value that a text is in. */
+const MAX_ROUNDS = 5
+
+/** The text as it is, with its escapes undone once, and again, and at last squeezed. */
+export function layersOf(text: string): Layer[] {
+  const layers: Layer[] = []
+  let layer: Layer | undefined = { text, toOriginal: (part) => part }
+  while (layer !== undefined && layers.length <= MAX_ROUNDS) {
+    layers.push(layer)
+    layer = undo(layer)
+  }
+  return [...layers, ...layers.slice(-1).map(squeeze)]
+}
+
+/** The text with its escapes undone once, and again. */
+export const undoText = (text: string): string[] =>
+  Array.from(layersOf(text).slice(1, -1), (layer) => layer.text)

@@ -1,0 +1,243 @@
+import { REDACTED } from '../grammar.ts'
+import type { Search } from './search.ts'
+import { MIN_LENGTH } from './secrets.ts'
+import type { Names } from './secrets.ts'
+import type { Range } from './undo.ts'
+
+/** A place where a secret was: its name, and the path to the place; no value. */
+export interface RedactedPlace {
+  readonly name: string
+  readonly where: string
+}
+
+// What a report shows: so many places, of a path so many names from its end, of a name so many characters.
+const [MAX_PLACES, MAX_NAMES, MAX_SHOWN] = [100, 16, 64]
+
+// The walk calls itself. JSON.stringify gives up at some thousands.
+const MAX_DEPTH = 500
+const TOO_DEEP: Names = new Set([`what is ${MAX_DEPTH} levels deep`])
+
+const STAR = 42
+
+/** Copies what can leave a process without the secrets in it: strings, bytes, JSON values, errors. */
+export class Redaction {
+  readonly places: Map<string, RedactedPlace> = new Map()
+  readonly #search: Search
+  /** What has become of each object; within itself it is withheld. */
+  readonly #results = new Map<object, unknown>()
+  /** The names that lead here, as they may be shown. */
+  readonly #path: string[] = []
+  #isFound = false
+
+  constructor(search: Search) {
+    this.#search = search
+  }
+
+  run(value: unknown): unknown {
+    const result = this.#redact(value, '')
+    return this.#isFound ? result : value
+  }
+
+  #redact(value: unknown, key: string): unknown {
+    if (isString(value)) return this.#redactText(value)
+    if (isObject(value)) return this.#redactObject(value, key)
+    if (typeof value !== 'number' && typeof value !== 'bigint') return value
+    const text = this.#redactText(String(value))
+    return text === String(value) ? value : text
+  }
+
+  #redactText(text: string): string {
+    let result = ''
+    let from = 0
+    for (const [start, end] of this.#find(text)) {
+      result += text.slice(from, start) + REDACTED
+      from = end
+    }
+    if (from === 0) return text
+    result += text.slice(from)
+    // Where the placeholder makes a secret of what stands around it, nothing of the text is kept.
+    return this.#search.find(result) === undefined ? result : REDACTED
+  }
+
+  #find(text: string): readonly Range[] {
+    const found = this.#search.find(text)
+    if (found !== undefined) this.#report(found.names)
+    return found?.ranges ?? []
+  }
+
+  #report(names: Names): void {
+    this.#isFound = true
+    const where = this.#path.slice(-MAX_NAMES).join('.')
+    for (const name of names)
+      if (this.places.size < MAX_PLACES) this.places.set(`${name} ${where}`, { name, where })
+  }
+
+  #redactObject(value: object, key: string): unknown {
+    if (this.#results.has(value)) return this.#results.get(value)
+    this.#results.set(value, REDACTED)
+    const result = this.#redactNew(value, key)
+    this.#results.set(value, result)
+    return result
+  }
+
+  #redactNew(value: object, key: string): unknown {
+    if (isBytes(value)) return this.#redactBytes(value)
+    if (this.#path.length >= MAX_DEPTH) {
+      this.#report(TOO_DEEP)
+      return REDACTED
+    }
+    if (isError(value)) return this.#redactError(value)
+    const shown = asJson(value, key)
+    if (shown === value) return typeof value === 'function' ? value : this.#redactParts(value)
+    const redacted = this.#redact(shown, key)
+    return Object.is(redacted, shown) ? value : redacted
+  }
+
+  #redactParts(object: object): unknown {
+    const names = attempt(() => Object.keys(object), [])
+    const values = names.map((name) => read(object, name))
+    const newNames = Array.isArray(object) ? names : names.map((name) => this.#redactText(name))
+    const newValues = this.#redactAll(this.#redactList(values), newNames)
+    if (isSame([...newValues, ...newNames], [...values, ...names])) return object
+    if (Array.isArray(object)) return newValues
+    return Object.fromEntries(numbered(newNames).map((name, index) => [name, newValues[index]]))
+  }
+
+  #redactAll(values: readonly unknown[], names: readonly PropertyKey[]): unknown[] {
+    return values.map((value, index) => {
+      const name = String(names[index])
+      this.#path.push(name.slice(0, MAX_SHOWN))
+      const redacted = this.#redact(value, name)
+      this.#path.pop()
+      return redacted
+    })
+  }
+
+  /** Stars for the bytes of a secret in a list of numbers, as JSON shows bytes. */
+  #redactList(items: readonly unknown[]): readonly unknown[] {
+    const codes = items.map((item) => (typeof item === 'number' ? item : -1))
+    const stars = [...items]
+    if (codes.filter((code) => code >= 0).length >= MIN_LENGTH)
+      for (const [start, end] of this.#find(textOf(codes))) stars.fill(STAR, start, end)
+    return stars
+  }
+
+  #redactBytes(value: Bytes): unknown {
+    const copy = copyOf(value)
+    const ranges = viewsOf(copy).flatMap((view) => {
+      const found = this.#find(textOf(view))
+      for (const [start, end] of found) view.fill(STAR, start, end)
+      return found
+    })
+    return ranges.length === 0 ? value : copy
+  }
+
+  #redactError(error: object): unknown {
+    const copy: object = Object.setPrototypeOf(new Error(), Object.getPrototypeOf(error))
+    // Where and how it was made.
+    for (const name of Reflect.ownKeys(copy)) Reflect.deleteProperty(copy, name)
+    this.#results.set(error, copy)
+    const names = namesOf(error)
+    const values = names.map((name) => read(error, name))
+    const newNames = names.map((name) => (isString(name) ? this.#redactText(name) : name))
+    const newValues = this.#redactAll(values, newNames)
+    const json = asJson(error, '')
+    const newJson = json === error ? json : this.#redact(json, '')
+    if (isSame([...newValues, ...newNames, newJson], [...values, ...names, json])) return error
+    if (json !== error) {
+      newNames.push('toJSON')
+      newValues.push(() => newJson)
+    }
+    newNames.forEach((name, index) => {
+      const enumerable = Object.prototype.propertyIsEnumerable.call(error, names[index] ?? '')
+      const value = newValues[index]
+      Object.defineProperty(copy, name, { value, enumerable, writable: true, configurable: true })
+    })
+    return copy
+  }
+}
+
+/** Objects may be proxies, and their properties getters: any look at one may throw. */
+function attempt<T>(look: () => T, otherwise: T): T {
+  try {
+    return look()
+  } catch {
+    return otherwise
+  }
+}
+
+const read = (object: object, name: PropertyKey): unknown =>
+  attempt<unknown>(() => Reflect.get(object, name), undefined)
+
+const isString = (value: unknown): value is string => typeof value === 'string'
+
+const isObject = (value: unknown): value is object =>
+  (typeof value === 'object' && value !== null) || typeof value === 'function'
+
+/** Also of an object of another realm, such as the vm context of a test runner. */
+const isA = (value: object, tag: RegExp): boolean =>
+  attempt(() => tag.test(Object.prototype.toString.call(value)), false)
+
+const isError = (value: object): boolean =>
+  attempt(() => value instanceof Error, false) || isA(value, / (?:Error|DOMException)]/)
+
+/** What JSON shows of an object: of a URL its text, say. */
+function asJson(object: object, key: string): unknown {
+  const toJSON = read(object, 'toJSON')
+  if (typeof toJSON !== 'function') return isA(object, / String]/) ? String(object) : object
+  return attempt<unknown>(() => toJSON.call(object, key), undefined)
+}
+
+const isSame = (items: readonly unknown[], others: readonly unknown[]): boolean =>
+  items.every((item, index) => Object.is(item, others[index]))
+
+/** Names that have become the same are numbered. */
+function numbered(names: readonly string[]): string[] {
+  const counts = new Map<string, number>()
+  return names.map((name) => {
+    const count = (counts.get(name) ?? 0) + 1
+    counts.set(name, count)
+    return count === 1 ? name : `${name} ${count}`
+  })
+}
+
+/** What an error has, and what its class has getters for: those fail on a copy, which lacks private state. */
+function namesOf(error: object): PropertyKey[] {
+  const names = new Set(Reflect.ownKeys(error))
+  let prototype: object | null = Object.getPrototypeOf(error)
+  while (prototype !== null && prototype !== Object.prototype) {
+    for (const [name, { get }] of Object.entries(Object.getOwnPropertyDescriptors(prototype)))
+      if (get !== undefined) names.add(name)
+    prototype = Object.getPrototypeOf(prototype)
+  }
+  names.delete('toJSON')
+  return [...names]
+}
+
+type Bytes = ArrayBuffer | ArrayBufferView<ArrayBuffer>
+
+const isBytes = (value: object): value is Bytes =>
+  ArrayBuffer.isView(value) || isA(value, / (?:Shared)?ArrayBuffer]/)
+
+function copyOf(value: Bytes): Bytes {
+  if (!ArrayBuffer.isView(value)) return value.slice(0)
+  // The same for all typed arrays.
+  if (!isA(value, / DataView]/)) return Uint8Array.prototype.slice.call(value)
+  return new DataView(value.buffer.slice(0), value.byteOffset, value.byteLength)
+}
+
+/** The bytes, and the items of a typed array, which JSON shows, whatever bytes they are made of. */
+function viewsOf(value: Bytes): (Uint8Array | Float64Array)[] {
+  if (!ArrayBuffer.isView(value)) return [new Uint8Array(value)]
+  const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+  return isA(value, /[tr](?:16|32|64)Array]/) ? [bytes, value as Float64Array] : [bytes]
+}
+
+/** A text of character codes; of bytes, as Latin-1. */
+function textOf(codes: ArrayLike<number>): string {
+  let text = ''
+  // As many arguments as every engine takes.
+  for (let at = 0; at < codes.length; at += 8192)
+    text += String.fromCharCode(...Array.prototype.slice.call(codes, at, at + 8192))
+  return text
+}
