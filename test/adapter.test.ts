@@ -20,7 +20,6 @@ import type {
   CredentialRequest,
   CredentialSource,
 } from 'mcp-credentials'
-import { setLabel } from '../src/source.ts'
 import { assertNoLeak, fakeSecret, fakeToken, findLeak, renderings } from './helper.ts'
 
 const token = fakeSecret('adapter')
@@ -370,29 +369,21 @@ describe('onCall', () => {
   }
 
   test('is told what the account is called', async () => {
-    const labelled: CredentialSource = (request) => {
-      setLabel(request, 'from the source')
-      return fakeToken()
-    }
-    const labels: [source: CredentialSource, label: AdapterOptions['label'], expected: unknown][] =
+    const labels: [label: AdapterOptions['label'], expected: string | undefined][] = [
+      [undefined, undefined],
+      [({ tool }) => `account of ${tool}`, 'account of tool'],
+      [() => undefined, undefined],
+      [() => 'x'.repeat(1000), 'x'.repeat(128)],
+      [() => 7 as never, undefined],
       [
-        [withToken, undefined, undefined],
-        [withToken, ({ tool }) => `account of ${tool}`, 'account of tool'],
-        [labelled, undefined, 'from the source'],
-        [labelled, () => undefined, 'from the source'],
-        [labelled, () => 'from the adapter', 'from the adapter'],
-        [withToken, () => 'x'.repeat(1000), 'x'.repeat(128)],
-        [withToken, () => 7 as never, undefined],
-        [
-          labelled,
-          () => {
-            throw new Error(token)
-          },
-          undefined,
-        ],
-      ]
-    for (const [source, label, expected] of labels) {
-      const { asked, listener } = await call(source, { label })
+        () => {
+          throw new Error(token)
+        },
+        undefined,
+      ],
+    ]
+    for (const [label, expected] of labels) {
+      const { asked, listener } = await call(withToken, { label })
       asked.end()
       assert.equal(eventOf(listener).event.label, expected)
     }
@@ -525,7 +516,7 @@ describe('misuse is a TypeError, at once', () => {
     ],
     [
       'an option of former times',
-      [withToken, { onError: console.error }],
+      [withToken, { onError: () => undefined }],
       'ERR_INVALID_ARG_VALUE',
       '"onError" is not an option of the adapter: use optional, rejectExpired, label, onCall.',
     ],

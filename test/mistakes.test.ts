@@ -442,15 +442,9 @@ const ofTheProgrammer: Mistake[] = [
   ],
   [
     'an option is of an older version',
-    () => call(createAdapter, fromEnv('WEATHER_'), { onError: console.error }),
+    () => call(createAdapter, fromHeaders({ type: 'oauth' }), { onError: () => undefined }),
     ARG_VALUE,
     '"onError" is not an option of the adapter: use optional, rejectExpired, label, onCall.',
-  ],
-  [
-    'the credential is asked for at import',
-    () => getCredentials(),
-    'ERR_CREDENTIAL_NO_SCOPE',
-    'There is no credential in this context. Is the adapter installed, and does this run inside a call: not at import, nor in an event listener, nor in a generator that is consumed elsewhere?',
   ],
   [
     'a key is asked for where there is a token',
@@ -586,6 +580,15 @@ for (const [who, mistakes] of [
 }
 
 describe('mistakes that are found later:', () => {
+  test('the credential is asked for at import', () => {
+    assert.throws(() => getCredentials(), {
+      code: 'ERR_CREDENTIAL_NO_SCOPE',
+      // What follows depends on the runtime.
+      message:
+        /^There is no credential in this context\. Is the adapter installed, and does this run inside a call: not at import, nor in an event listener, nor in a generator that is consumed elsewhere\?/,
+    })
+  })
+
   test('Web Headers are signed, of which nothing would be', async () => {
     await assert.rejects(call(signHeaders, new Headers(), key) as Promise<unknown>, {
       name: 'TypeError',
