@@ -55,7 +55,7 @@ describe('asking a source', () => {
       seen = request
       return withToken(request)
     }
-    const { signal } = new AbortController()
+    const signal = { aborted: false } as AbortSignal
     const more = { tool: 'tool', method: 'tools/call', authInfo: { a: 1 }, sessionId: 's', signal }
     const headers = { 'x-one': 'one', 'x-two': ['two', 'three'], 'x-none': undefined }
     const call = await createAdapter(source)({ ...more, headers, scopes: ['a'] })

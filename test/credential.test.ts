@@ -32,6 +32,15 @@ const makeOAuth = () =>
     extra: { tenant: { ids: [1, 2] } },
   })
 
+/** What comes of it: some of what stands in for structuredClone refuses whatever has a tag. */
+function outcomeOf(make: () => unknown): unknown {
+  try {
+    return make()
+  } catch (error) {
+    return error
+  }
+}
+
 function bytesOf(value: unknown): string {
   return String.fromCharCode(...serialize(value))
 }
@@ -55,8 +64,15 @@ describe('a credential shows no secret', () => {
       (credential) =>
         format('%o %O %s %j %d', credential, credential, credential, credential, credential),
     ],
-    ['structuredClone', (credential) => inspect(structuredClone(credential), { showHidden: true })],
-    ['v8.serialize', (credential) => bytesOf(credential)],
+    [
+      'structuredClone',
+      (credential) =>
+        inspect(
+          outcomeOf(() => structuredClone(credential)),
+          { showHidden: true },
+        ),
+    ],
+    ['v8.serialize', (credential) => inspect(outcomeOf(() => bytesOf(credential)))],
     ['spread', (credential) => inspect({ ...credential }, { showHidden: true })],
     ['Object.assign', (credential) => inspect(Object.assign({}, credential), { showHidden: true })],
     ['Object.entries', (credential) => inspect(Object.entries(credential))],
