@@ -60,7 +60,8 @@ export class StaticCredential {
       throw new CredentialError('ERR_CREDENTIAL_MISSING', `${origin} needs at least one field.`)
     entries.forEach(([name, value], index) => {
       const field = `${origin}: ${describeField(name, index + 1)}`
-      if (value === undefined) assertNo('must be a string, and is undefined: set its variable', field)
+      if (value === undefined)
+        assertNo('must be a string, and is undefined: set its variable', field)
       assertNo(fieldNameProblem(name) ?? textProblem(value), field)
       this.#fields[name] = value
     })

@@ -196,10 +196,9 @@ export function misuse(
   return Object.assign(new TypeError(message), { code })
 }
 
-export function assertObject(value: unknown, name: string, example = ''): void {
+export function assertObject(value: unknown, name: string, example: string): void {
   if (typeof value === 'object' && value !== null) return
-  const advice = example === '' ? '' : `, such as ${example}`
-  throw misuse('ERR_INVALID_ARG_TYPE', `${name} must be given as an object${advice}.`)
+  throw misuse('ERR_INVALID_ARG_TYPE', `${name} must be given as an object, such as ${example}.`)
 }
 
 /** A kind of value that an option takes. */

@@ -176,9 +176,8 @@ function parseSignature(value: string | null | undefined): { seconds: number; si
   const [, seconds, hex = ''] = /^t=(\d{1,12}),v1=([\da-f]{64})$/.exec(value) ?? []
   if (seconds === undefined)
     throw untrusted(`${SIGNATURE} must be t=<unix seconds>,v1=<64 hex digits>.`)
-  const bytes = hex.match(/../g) ?? []
-  const signature = Uint8Array.from(bytes, (byte) => Number.parseInt(byte, 16))
-  return { seconds: Number(seconds), signature }
+  const bytes = Array.from(hex.matchAll(/../g), ([byte]) => Number.parseInt(byte, 16))
+  return { seconds: Number(seconds), signature: Uint8Array.from(bytes) }
 }
 
 const untrusted = (message: string): CredentialError =>

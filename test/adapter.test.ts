@@ -288,6 +288,19 @@ describe('onCall', () => {
     assert.equal(findLeak(renderings(details.request.headers?.get('x-own')), token), 'FAKE-ada')
   })
 
+  test('measures by the clock where the runtime has nothing better', async () => {
+    const { performance } = globalThis
+    Reflect.set(globalThis, 'performance', undefined)
+    try {
+      const { asked, listener } = await call(withToken)
+      asked.end()
+      const { sourceMilliseconds, milliseconds } = eventOf(listener).event
+      assert(Number.isInteger(sourceMilliseconds) && Number.isInteger(milliseconds))
+    } finally {
+      Reflect.set(globalThis, 'performance', performance)
+    }
+  })
+
   test('is told of one that failed, of why, and of what was taken out', async () => {
     const { asked, listener } = await call(withToken)
     const error = { name: 'ToolError', code: undefined, message: 'The city is not known.' }

@@ -59,7 +59,7 @@ const UNUSABLE: [name: string, answer: object, problem: string][] = [
   [
     'scopes that are none',
     { ...token, scope: 'ä' },
-    'scope must hold scopes of visible ASCII characters',
+    'scope must hold scopes of visible ASCII characters, without spaces',
   ],
 ]
 

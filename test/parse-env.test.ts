@@ -637,6 +637,18 @@ describe('a hint names what was meant', () => {
   }
 })
 
+test('what is no error of ours is passed on as it is', () => {
+  const error = new RangeError('elsewhere')
+  const filter = () => {
+    throw error
+  }
+  const fields = Object.assign(['apiKey'], { filter })
+  assert.throws(
+    () => parseEnv('SVC_', { SVC_FIELD_a: 'b' }, 'static', { fields }),
+    (thrown) => thrown === error,
+  )
+})
+
 test('what is wrong with the environment is the fault of the server', () => {
   for (const env of [{}, { SVC_ACCESS_TOKEN: ' ' }, { SVC_FIELD_a: 'a', SVC_ACCESS_TOKEN: 'a' }]) {
     assert.throws(() => parseEnv('SVC_', env), { name: 'CredentialError', isServerFault: true })

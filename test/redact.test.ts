@@ -429,7 +429,8 @@ describe('objects come out as usable as they went in', () => {
 describe('onRedact', () => {
   test('is told which secret and where, never a value', () => {
     const told: string[] = []
-    const onRedact = ({ name, where }: { name: string; where: string }) => told.push(`${name} at ${where}`)
+    const onRedact = ({ name, where }: { name: string; where: string }) =>
+      told.push(`${name} at ${where}`)
     redactSecrets(
       {
         content: [{ text: `${plain} and ${special}` }],

@@ -39,7 +39,7 @@ export function fromTokenResponse(
   client: TokenClient,
   requestedScopes?: readonly string[],
 ): OAuthCredential {
-  assertObject(response, 'The answer of a token endpoint')
+  assertObject(response, 'The answer of a token endpoint', "{ access_token: '…' }")
   return readTokenResponse(
     response,
     { ...client, scopes: requestedScopes },
