@@ -9,6 +9,7 @@ import type { CredentialRequest, CredentialSource } from './source.ts'
 
 /** A {@link CredentialRequest} as an adapter has it: its headers may be a record with names in lower case. */
 export interface AdapterRequest extends Omit<CredentialRequest, 'headers'> {
+  /** The headers of this very request; `undefined` where there are none, as on stdio. */
   readonly headers: WebHeaders | HeaderRecord | undefined
 }
 
@@ -54,8 +55,11 @@ export interface CallEvent {
 
 /** An error in an event. */
 export interface CallError {
+  /** The name of its class. */
   readonly name: string
+  /** Of a `CredentialError`. */
   readonly code: CredentialErrorCode | undefined
+  /** What it says, without a secret in it. */
   readonly message: string
 }
 
@@ -79,16 +83,19 @@ export interface CallDetails {
 
 /** How a call came out; by default it went well. */
 export interface CallResult {
+  /** `failed` where the tool threw or returned `isError`. */
   readonly outcome?: 'ok' | 'failed' | undefined
   /** What was wrong, without a secret in it. */
   readonly error?: CallError | undefined
   /** What was thrown. */
   readonly cause?: unknown
+  /** What was taken out of what was sent. */
   readonly redacted?: readonly RedactedSecret[] | undefined
 }
 
 /** A call whose source has been asked. */
 export interface AdapterCall {
+  /** The call, as its source was told of it. */
   readonly request: CredentialRequest
   /** What the call runs with: its credential, or the error that `getCredentials()` throws where that is optional. */
   readonly credential: ResolvedCredential | CredentialError
@@ -286,7 +293,9 @@ export interface HttpRefusal {
   readonly status: 403 | 500
   /** What the client may be shown, as `error` of a JSON body. */
   readonly error: {
+    /** What went wrong. */
     readonly code: CredentialErrorCode
+    /** What to do about it. */
     readonly message: string
     /** Where the account is connected. */
     readonly url?: string
@@ -313,11 +322,13 @@ export function toHttpRefusal(refusal: CredentialError): HttpRefusal {
 
 /** A response of Node.js, over HTTP/1 or HTTP/2, as far as this needs it. */
 export interface NodeResponse {
+  /** The status of HTTP. */
   readonly statusCode: number
   /** Of HTTP/1. */
   readonly destroyed?: boolean
   /** Of HTTP/2. */
   readonly stream?: { readonly destroyed: boolean } | undefined
+  /** Adds a listener that is called once. */
   once(event: 'finish' | 'close', listener: () => void): unknown
 }
 

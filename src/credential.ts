@@ -106,10 +106,12 @@ export class StaticCredential {
     return false
   }
 
+  /** Without any secret. */
   toJSON(): object {
     return { type: this.type, fields: redactFields(this.#fields) }
   }
 
+  /** Without any secret. */
   toString(): string {
     return `StaticCredential ${JSON.stringify(this)}`
   }
@@ -226,6 +228,7 @@ export class OAuthCredential {
     return expiresAt !== undefined && expiresAt <= Date.now() + leewaySeconds * 1000
   }
 
+  /** Without any secret. */
   toJSON(): object {
     const { refreshToken, clientSecret, scopes, extra } = this.#values
     return {
@@ -239,6 +242,7 @@ export class OAuthCredential {
     }
   }
 
+  /** Without any secret. */
   toString(): string {
     return `OAuthCredential ${JSON.stringify(this)}`
   }
@@ -307,9 +311,11 @@ export function relateSecrets(
   related.set(credential, [...relatedSecrets(credential), ...secrets])
 }
 
+/** What relateSecrets was told of a credential. */
 export const relatedSecrets = (credential: ResolvedCredential): readonly RelatedSecret[] =>
   related.get(credential) ?? []
 
+/** Refuses anything but a credential of this copy of the package; `requirement` says who takes one. */
 export function assertCredential(value: unknown, requirement: string): void {
   if (value instanceof StaticCredential || value instanceof OAuthCredential) return
   const classes = 'a StaticCredential or an OAuthCredential, made with new'
@@ -317,6 +323,7 @@ export function assertCredential(value: unknown, requirement: string): void {
   throw misuse('ERR_INVALID_ARG_TYPE', `${requirement} ${classes}: ${others}.`)
 }
 
+/** Refuses a type that does not exist. */
 export function assertType(type: CredentialType | undefined): void {
   const isKnown = type === undefined || type === 'static' || type === 'oauth'
   if (!isKnown)

@@ -154,6 +154,7 @@ export function variableNames(
   return names.map((name) => variables.start + name)
 }
 
+/** Refuses a prefix that is not a string. */
 export function assertPrefix(prefix: unknown): void {
   if (typeof prefix === 'string') return
   throw misuse(

@@ -62,7 +62,9 @@ export const causeOf = (error: CredentialError): unknown => causes.get(error)
  * if (error instanceof CredentialError && error.code === 'ERR_CREDENTIAL_ENDED') return
  */
 export class CredentialError extends Error {
+  /** The name of the class. */
   override readonly name: string = 'CredentialError'
+  /** What went wrong. */
   readonly code: CredentialErrorCode
   /** Whether the server got something wrong (its environment, a source that fails), and not the request. */
   readonly isServerFault: boolean
@@ -185,6 +187,7 @@ export class ConnectRequiredError extends CredentialError {
 const ABSOLUTE_URL =
   'ConnectRequiredError takes the URL of a page, such as https://mcp.example.com/connect.'
 
+/** A value breaks its grammar. */
 export const invalidCredential = (message: string): CredentialError =>
   new CredentialError('ERR_CREDENTIAL_INVALID', message)
 
@@ -196,6 +199,7 @@ export function misuse(
   return Object.assign(new TypeError(message), { code })
 }
 
+/** Refuses anything but an object; `example` shows one. */
 export function assertObject(value: unknown, name: string, example: string): void {
   if (typeof value === 'object' && value !== null) return
   throw misuse('ERR_INVALID_ARG_TYPE', `${name} must be given as an object, such as ${example}.`)

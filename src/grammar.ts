@@ -11,6 +11,7 @@ export interface JsonObject {
 /** What is wrong with a value, to stand behind the name of its variable, header or property; never the value. */
 export type Problem = string | undefined
 
+/** Refuses a value that has a problem. */
 export function assertNo(problem: Problem, name: string): void {
   if (problem !== undefined) throw invalidCredential(`${name} ${problem}.`)
 }
@@ -21,8 +22,10 @@ export const REDACTED = '[redacted]'
 // A secret can sit where a name belongs, as in {"<the key>": "apiKey"}: what does not look like a name is counted.
 const LOOKS_LIKE_A_NAME = /^[A-Za-z_][\w.-]{0,63}$/
 
+/** Whether a name can be shown. */
 export const looksLikeAName = (name: string): boolean => LOOKS_LIKE_A_NAME.test(name)
 
+/** A field by its name, or by its position where its name does not look like one. */
 export function describeField(name: string, position?: number): string {
   if (looksLikeAName(name)) return `field "${name}"`
   return position === undefined ? 'that field' : `field ${position}`
@@ -37,6 +40,7 @@ export const listed = (names: readonly string[]): string =>
 // RFC 6749 A.12: access-token = 1*VSCHAR, where VSCHAR is %x20-7E; here without the space.
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/
 
+/** RFC 6749 A.12: what is wrong with an access token. */
 export function tokenProblem(value: unknown): Problem {
   if (typeof value !== 'string') return 'must be a string'
   if (VISIBLE_ASCII.test(value)) return undefined
@@ -49,12 +53,14 @@ export function tokenProblem(value: unknown): Problem {
 // With the u flag a class of surrogates matches lone ones only.
 const LONE_SURROGATE = /[\ud800-\udfff]/u
 
+/** What is wrong with a text that is to be sent as UTF-8. */
 export function textProblem(value: unknown): Problem {
   if (typeof value !== 'string') return 'must be a string'
   if (!LONE_SURROGATE.test(value)) return undefined
   return 'holds half of a surrogate pair: its text was cut or decoded wrongly'
 }
 
+/** What is wrong with the name of a field. */
 export function fieldNameProblem(name: string): Problem {
   if (name === '') return 'has an empty name'
   // The map of fields has a toJSON of its own, which prints them redacted.
@@ -67,6 +73,7 @@ function keyProblem(key: string): Problem {
   return textProblem(key)
 }
 
+/** RFC 6749 section 3.3: what is wrong with a list of scopes. */
 export function scopesProblem(scopes: unknown): Problem {
   if (!Array.isArray(scopes)) return 'must be a list of strings, such as ["repo"]'
   const areVisible = scopes.every((scope) => typeof scope === 'string' && VISIBLE_ASCII.test(scope))
@@ -82,11 +89,13 @@ export function parseScopes(text: string, name: string): string[] {
   return splitScopes(text)
 }
 
+/** RFC 6749 section 3.3: scopes are separated by spaces. */
 export const splitScopes = (text: string): string[] =>
   text.split(/\s+/).filter((scope) => scope !== '')
 
 // Times
 
+/** What is wrong with a time; those that no text of RFC 3339 can give are refused. */
 export function dateProblem(date: unknown): Problem {
   if (!(date instanceof Date)) return 'must be a Date, such as new Date("2026-05-04T12:00:00Z")'
   // An invalid Date has the year NaN.
@@ -134,6 +143,7 @@ export function formEncode(text: string): string {
 const percentEncode = (character: string): string =>
   `%${character.charCodeAt(0).toString(16).toUpperCase()}`
 
+/** A character as JSON escapes it. */
 export const escapeUnicode = (character: string): string =>
   `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
@@ -185,6 +195,7 @@ export const missingFields = (
   required: readonly string[] = [],
 ): string[] => required.filter((field) => !Object.hasOwn(fields, field) || fields[field] === '')
 
+/** That fields which a server has declared are missing. */
 export const needsValues = (origin: string, fields: readonly string[]): string =>
   `${origin} needs a value for ${listed(fields.map((name) => `"${name}"`))}.`
 

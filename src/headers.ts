@@ -31,6 +31,7 @@ export interface WebHeaders {
 /** Headers in the manner of Node.js: values by name, in any case. */
 export type HeaderRecord = Readonly<Record<string, string | readonly string[] | undefined>>
 
+/** The headers by the properties that they carry. */
 export const HEADERS = {
   accessToken: 'X-MCP-Cred-Access-Token',
   fields: 'X-MCP-Cred-Fields',
@@ -102,6 +103,7 @@ function readerOf(headers: WebHeaders | HeaderRecord): ReadHeader {
   return (header) => found.get(header)
 }
 
+/** Whether headers are in the manner of the Fetch API. */
 export const isWebHeaders = <H extends object>(headers: H): headers is Extract<H, WebHeaders> =>
   'get' in headers && typeof headers.get === 'function'
 

@@ -13,7 +13,7 @@ import { listed } from './grammar.ts'
 import { HEADERS, isCredentialHeader, parseHeaders } from './headers.ts'
 import type { WebHeaders } from './headers.ts'
 
-// The AbortSignal of the user's runtime, so that its `fetch` takes it; this is compiled without the types of any.
+/** The AbortSignal of the user's runtime, so that its `fetch` takes it; this is compiled without the types of any. */
 export type RuntimeAbortSignal = typeof globalThis extends { AbortSignal: { prototype: infer S } }
   ? S
   : { readonly aborted: boolean }
@@ -59,6 +59,7 @@ export function setLabel(request: CredentialRequest, label: string): void {
   labels.set(request, label)
 }
 
+/** What the source has said of a call. */
 export const labelOf = (request: CredentialRequest): string | undefined => labels.get(request)
 
 /** Whether a server has credentials of its own, in its environment (`oss`), or each caller's, from a gateway (`hosted`). */

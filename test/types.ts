@@ -1,21 +1,37 @@
 import { createSignatureVerifier } from 'mcp-credentials/signature'
 // Compiled, not run: what must compile, and, below each @ts-expect-error, what must not.
 import {
+  ConnectRequiredError,
+  createAdapter,
+  CredentialError,
+  CredentialNotFoundError,
   formatHeaders,
   fromEnv,
   fromHeaders,
   fromMode,
   getCredentials,
+  MissingCredentialHeaderError,
   OAuthCredential,
   parseEnv,
   parseHeaders,
   runWithCredentials,
   StaticCredential,
   stripCredentialHeaders,
+  toHttpRefusal,
   tryGetCredentials,
 } from 'mcp-credentials'
-import { createRefresher } from 'mcp-credentials/oauth'
-import type { CredentialRequest, CredentialSource, ResolvedCredential } from 'mcp-credentials'
+import { createRefresher, CredentialRefreshError } from 'mcp-credentials/oauth'
+import type {
+  AdapterOptions,
+  CallEvent,
+  CredentialErrorCode,
+  CredentialRequest,
+  CredentialSource,
+  HttpRefusal,
+  RefreshGrant,
+  Refresher,
+  ResolvedCredential,
+} from 'mcp-credentials'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 function same<A, B>(_: Same<A, B>): void {}
@@ -90,6 +106,68 @@ const sources: CredentialSource[] = [
 ]
 same<NonNullable<CredentialRequest['signal']>, AbortSignal>(true)
 
+// The code of an error tells its class, and the class its code.
+declare const failure:
+  | ConnectRequiredError
+  | CredentialNotFoundError
+  | CredentialRefreshError
+  | MissingCredentialHeaderError
+switch (failure.code) {
+  case 'ERR_CREDENTIAL_CONNECT':
+    same<typeof failure, ConnectRequiredError>(true)
+    break
+  case 'ERR_CREDENTIAL_NOT_FOUND':
+    same<typeof failure, CredentialNotFoundError>(true)
+    break
+  case 'ERR_CREDENTIAL_REFRESH':
+    same<typeof failure, CredentialRefreshError>(true)
+    break
+  default:
+    same<typeof failure, MissingCredentialHeaderError>(true)
+}
+declare const thrown: unknown
+declare const variable: string | undefined
+if (thrown instanceof CredentialError) same<typeof thrown.code, CredentialErrorCode>(true)
+if (thrown instanceof ConnectRequiredError) {
+  same<typeof thrown.code, 'ERR_CREDENTIAL_CONNECT'>(true)
+  same<typeof thrown.scopes, readonly string[]>(true)
+}
+new CredentialError('ERR_CREDENTIAL_INVALID', 'message', { isServerFault: true, cause: thrown })
+new ConnectRequiredError('https://mcp.example/', { scopes: ['a'], isConnected: async () => true })
+
+// What a server declares, and what an operator is told.
+parseEnv('A_', {}, 'static', { fields: ['apiKey'] })
+parseHeaders(new Headers(), 'static', { fields: ['apiKey'] })
+fromEnv('A_', { type: 'static', fields: ['apiKey'] as const })
+fromMode('A_', { type: 'static', fields: ['apiKey'], env: {}, verify: () => true })
+createSignatureVerifier({ keys: [variable, new Uint8Array(32)], audience: 'a' })
+stripCredentialHeaders(new Headers(), ['x-api-key'])
+const options: AdapterOptions = {
+  optional: ({ tool, method, headers }) => tool === 'a' && method === 'b' && headers !== undefined,
+  rejectExpired: true,
+  label: ({ sessionId }) => sessionId,
+  onCall(event, { request, credential, cause }) {
+    same<typeof event, CallEvent>(true)
+    same<typeof event.outcome, 'ok' | 'failed' | 'refused'>(true)
+    same<typeof credential, ResolvedCredential | undefined>(true)
+    same<typeof request, CredentialRequest>(true)
+    same<typeof cause, unknown>(true)
+  },
+}
+void createAdapter(
+  fromEnv('A_'),
+  options,
+)({ headers: { a: ['b'] } }).then((call) => {
+  if (call.refusal) same<ReturnType<typeof toHttpRefusal>, HttpRefusal>(true)
+  else if (call.credential instanceof CredentialError) call.end({ outcome: 'failed' })
+  else same<typeof call.credential, ResolvedCredential>(true)
+})
+const refresher: Refresher = async (given, { force = false } = {}) => {
+  if (!(given instanceof OAuthCredential)) same<typeof given, RefreshGrant>(true)
+  return force ? oauth : new OAuthCredential({ accessToken: 'a', scopes: given.scopes })
+}
+fromEnv('A_', { type: 'oauth', refresh: refresher })
+
 // @ts-expect-error A plain object is no credential.
 runWithCredentials({ type: 'oauth', accessToken: 'a' }, () => 1)
 // @ts-expect-error The type is one of two.
@@ -121,6 +199,26 @@ createSignatureVerifier({ audience: 'a' })
 fromHeaders({ type: 'oauth', verify: async (headers) => headers.get('a') === 'b' })
 // @ts-expect-error A refresher is a function.
 fromEnv('A_', { type: 'oauth', refresh: true })
+// @ts-expect-error So is a verifier.
+fromHeaders({ type: 'oauth', verify: { keys: ['a'] } })
+// @ts-expect-error Fields are a list.
+fromEnv('A_', { fields: 'apiKey' })
+// @ts-expect-error The type is an option.
+fromEnv('A_', 'oauth')
+// @ts-expect-error Options are spelt as they are.
+fromEnv('A_', { typ: 'oauth' })
+// @ts-expect-error An error has one of the codes.
+new CredentialError('ERR_OTHER', 'message')
+// @ts-expect-error Whose fault it is has a name.
+new CredentialError('ERR_CREDENTIAL_INVALID', 'message', true)
+// @ts-expect-error A code is not changed.
+failure.code = 'ERR_CREDENTIAL_CONNECT'
+// @ts-expect-error Headers are named in a list.
+new MissingCredentialHeaderError('X-API-Key')
+// @ts-expect-error onError is gone: onCall is told.
+createAdapter(fromEnv('A_'), { onError: () => undefined })
+// @ts-expect-error Names are stripped in a list.
+stripCredentialHeaders(new Headers(), 'x-api-key')
 fromMode('A_', {
   type: 'oauth',
   refresh: createRefresher({ fetch, onRefresh: async ({ refreshToken }) => void refreshToken }),
