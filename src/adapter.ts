@@ -320,6 +320,12 @@ export function toHttpRefusal(refusal: CredentialError): HttpRefusal {
   return { status: 403, error: { code, message } }
 }
 
+/** How a request came out whose client left before its handler ran; for adapters. */
+export const CLIENT_LEFT: CallResult = {
+  outcome: 'failed',
+  error: { name: 'AbortError', code: undefined, message: 'The client has left.' },
+}
+
 /** A response of Node.js, over HTTP/1 or HTTP/2, as far as this needs it. */
 export interface NodeResponse {
   /** The status of HTTP. */

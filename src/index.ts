@@ -23,7 +23,7 @@ export {
 export type { HeaderRecord, ParseHeadersOptions, WebHeaders } from './headers.ts'
 export { getCredentials, runWithCredentials, tryGetCredentials } from './context.ts'
 export type { ScopedResult } from './context.ts'
-export { createAdapter, followResponse, toHttpRefusal } from './adapter.ts'
+export { CLIENT_LEFT, createAdapter, followResponse, toHttpRefusal } from './adapter.ts'
 export type {
   AdapterCall,
   AdapterOptions,
