@@ -73,24 +73,27 @@ export class Redaction {
   }
 
   #redactObject(value: object, key: string): unknown {
-    if (this.#results.has(value)) return this.#results.get(value)
-    this.#results.set(value, REDACTED)
-    const result = this.#redactNew(value, key)
-    this.#results.set(value, result)
+    const shown = isBytes(value) || isError(value) ? value : jsonOf(value, key)
+    const redacted = isObject(shown) ? this.#redactShown(shown) : this.#redact(shown, key)
+    return Object.is(redacted, shown) ? value : redacted
+  }
+
+  #redactShown(object: object): unknown {
+    if (this.#results.has(object)) return this.#results.get(object)
+    this.#results.set(object, REDACTED)
+    const result = this.#redactNew(object)
+    this.#results.set(object, result)
     return result
   }
 
-  #redactNew(value: object, key: string): unknown {
-    if (isBytes(value)) return this.#redactBytes(value)
+  #redactNew(object: object): unknown {
     if (this.#path.length >= MAX_DEPTH) {
       this.#report(TOO_DEEP)
       return REDACTED
     }
-    if (isError(value)) return this.#redactError(value)
-    const shown = asJson(value, key)
-    if (shown === value) return typeof value === 'function' ? value : this.#redactParts(value)
-    const redacted = this.#redact(shown, key)
-    return Object.is(redacted, shown) ? value : redacted
+    if (isBytes(object)) return this.#redactBytes(object)
+    if (isError(object)) return this.#redactError(object)
+    return typeof object === 'function' ? object : this.#redactParts(object)
   }
 
   #redactParts(object: object): unknown {
@@ -141,7 +144,7 @@ export class Redaction {
     const values = names.map((name) => read(error, name))
     const newNames = names.map((name) => (isString(name) ? this.#redactText(name) : name))
     const newValues = this.#redactAll(values, newNames)
-    const json = asJson(error, '')
+    const json = jsonOf(error, '')
     const newJson = json === error ? json : this.#redact(json, '')
     if (isSame([...newValues, ...newNames, newJson], [...values, ...names, json])) return error
     if (json !== error) {
@@ -182,7 +185,7 @@ const isError = (value: object): boolean =>
   attempt(() => value instanceof Error, false) || isA(value, / (?:Error|DOMException)]/)
 
 /** What JSON shows of an object: of a URL its text, say. */
-function asJson(object: object, key: string): unknown {
+function jsonOf(object: object, key: string): unknown {
   const toJSON = read(object, 'toJSON')
   if (typeof toJSON !== 'function') return isA(object, / String]/) ? String(object) : object
   return attempt<unknown>(() => toJSON.call(object, key), undefined)
