@@ -109,7 +109,7 @@ function findRuns(text: string, length: number, table: Uint8Array): Range[] {
 /** Lists of so many bytes, and as many escapes in a row: digits of numbers with something between them. */
 function findDumps(text: string, bytes: number): Range[] {
   const dump = new RegExp(`^\\D*(?:\\d[\\da-f]*[^\\da-f]\\D*){${Math.ceil(bytes / 2)}}`, 'i')
-  const table = /[\\&]/.test(text) ? ESCAPED_DUMP : DUMP
+  const table = /[\\%&]/.test(text) ? ESCAPED_DUMP : DUMP
   const runs = findRuns(text, 2 * bytes + 7, table)
   return runs.filter(([start, end]) => dump.test(text.slice(start, end)))
 }

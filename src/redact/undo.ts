@@ -102,17 +102,26 @@ function squeeze(layer: Layer): Layer {
 /** How many rounds of escapes are undone: four, and one for the JSON value that a text is in. */
 const MAX_ROUNDS = 5
 
-/** The text as it is, with its escapes undone once, and again, and at last squeezed. */
-export function layersOf(text: string): Layer[] {
+/** The text as it is, and with its escapes undone once, and again. */
+function undoneOf(text: string): Layer[] {
   const layers: Layer[] = []
   let layer: Layer | undefined = { text, toOriginal: (part) => part }
   while (layer !== undefined && layers.length <= MAX_ROUNDS) {
     layers.push(layer)
     layer = undo(layer)
   }
-  return [...layers, ...layers.slice(-1).map(squeeze)]
+  return layers
+}
+
+/** The text as it is, with its escapes undone once, and again, and at last squeezed. */
+export function layersOf(text: string): Layer[] {
+  const layers = undoneOf(text)
+  const last = layers.slice(-1)
+  // In a form there are pluses for the spaces between bytes.
+  const spaced = last.map((layer) => ({ ...layer, text: layer.text.replace(/\+/g, ' ') }))
+  return [...layers, ...last.map(squeeze), ...spaced.map(squeeze)]
 }
 
 /** The text with its escapes undone once, and again. */
 export const undoText = (text: string): string[] =>
-  Array.from(layersOf(text).slice(1, -1), (layer) => layer.text)
+  Array.from(undoneOf(text).slice(1), (layer) => layer.text)
