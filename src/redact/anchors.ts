@@ -1,10 +1,10 @@
 // Where in a text it is worth to undo anything: around anchors, pieces of secrets that no encoder changes, and in dumps.
-import { addRange, merge } from './automaton.ts'
+import { addRange, hashAt, merge } from './automaton.ts'
 import { base64Forms, bytesOf, hexForms, plainForms } from './forms.ts'
 import type { Range } from './undo.ts'
 
 // Longer anchors let more of a text be skipped, shorter ones are there in more secrets.
-const [MIN_ANCHOR, MAX_ANCHOR] = [3, 8]
+const [MIN_ANCHOR, MAX_ANCHOR] = [3, 16]
 
 /** Base64 and hex are found in lines of so many characters and more. */
 const COLUMNS = 40
@@ -18,7 +18,7 @@ function anchorsOf(secret: string): string[] {
     const hex = hexForms(bytes.slice(-COLUMNS / 2))
     anchors.push(...[...base64, ...hex].flatMap(pairOf))
   }
-  return anchors.map((anchor) => anchor.slice(-MAX_ANCHOR))
+  return anchors
 }
 
 /** The runs of letters and digits, which encoders leave as they are, the longest first; of several the last. */
@@ -36,25 +36,25 @@ function pairOf(form: string): [string, string] {
 const reachOf = (secret: string): number =>
   64 + 4 * secret.length + 20 * secret.replace(/[a-z\d]/gi, '').length
 
-const hash = (first: number, second: number): number => (first * 31 + second) & 4095
-
 export class Anchors {
+  /** All of one length. */
   readonly #anchors: ReadonlySet<string>
-  readonly #shortest: number
-  /** How far to go on from two characters, by their hash; 0 where a beginning of an anchor, of the shortest's length, ends. */
-  readonly #steps: Uint8Array
+  readonly #length: number
+  /** How far to go on from two characters, by their hash; 0 where an anchor ends with them. */
+  readonly #steps = new Uint8Array(4096)
   readonly #shortestSecret: number
   readonly #reach: number
 
   constructor(secrets: readonly string[]) {
-    this.#anchors = new Set(secrets.flatMap(anchorsOf))
-    this.#shortest = Math.min(...Array.from(this.#anchors, (anchor) => anchor.length))
-    const last = this.#shortest - 2
-    this.#steps = new Uint8Array(4096).fill(last + 1)
+    const anchors = secrets.flatMap(anchorsOf)
+    const length = Math.min(MAX_ANCHOR, ...anchors.map((anchor) => anchor.length))
+    this.#anchors = new Set(anchors.map((anchor) => anchor.slice(-length)))
+    this.#length = length
+    this.#steps.fill(length - 1)
     for (const anchor of this.#anchors) {
-      for (let at = 0; at <= last; at++) {
-        const block = hash(anchor.charCodeAt(at), anchor.charCodeAt(at + 1))
-        this.#steps[block] = Math.min(Number(this.#steps[block]), last - at)
+      for (let at = 0; at < length - 1; at++) {
+        const block = hashAt(anchor, at)
+        this.#steps[block] = Math.min(Number(this.#steps[block]), length - 2 - at)
       }
     }
     this.#shortestSecret = Math.min(...secrets.map((secret) => secret.length))
@@ -64,7 +64,7 @@ export class Anchors {
   /** The parts of a text in which there may be a secret. */
   windows(text: string): Range[] {
     // A secret without letters and digits may be anywhere.
-    if (this.#shortest < MIN_ANCHOR) return [[0, text.length]]
+    if (this.#length < MIN_ANCHOR) return [[0, text.length]]
     const found = [...this.#find(text), ...findDumps(text, this.#shortestSecret)]
     return merge(found.map(([start, end]) => [start - this.#reach, end + this.#reach]))
   }
@@ -72,20 +72,15 @@ export class Anchors {
   /** Skips what cannot be in any anchor (Wu and Manber, 1994, with blocks of two characters). */
   #find(text: string): Range[] {
     const found: Range[] = []
-    const [steps, last] = [this.#steps, this.#shortest - 2]
-    let at = last
-    while (at < text.length - 1) {
-      const step = Number(steps[hash(text.charCodeAt(at), text.charCodeAt(at + 1))])
-      if (step === 0 && this.#isAnchorAt(text, at - last)) addRange(found, at - last, at)
-      at += step || 1
+    const [steps, length] = [this.#steps, this.#length]
+    let end = length
+    while (end <= text.length) {
+      const step = Number(steps[hashAt(text, end - 2)])
+      if (step === 0 && this.#anchors.has(text.slice(end - length, end)))
+        addRange(found, end - length, end)
+      end += step || 1
     }
     return found
-  }
-
-  #isAnchorAt(text: string, start: number): boolean {
-    for (let length = this.#shortest; length <= MAX_ANCHOR; length++)
-      if (this.#anchors.has(text.slice(start, start + length))) return true
-    return false
   }
 }
 
@@ -93,8 +88,9 @@ const tableOf = (characters: RegExp): Uint8Array =>
   Uint8Array.from({ length: 128 }, (_, code) => Number(characters.test(String.fromCharCode(code))))
 
 const WORD = tableOf(/[\w.~+/=%\\&#;{}-]/)
-// Also what names of entities are made of: `&quot;` may stand between bytes.
-const DUMP = tableOf(/[\dA-Fa-flmnopqrstux%\\&#;,:|"'\s{}[\]+-]/)
+const DUMP = tableOf(/[\da-fx%#;,:|"'\s{}[\]+-]/i)
+// Also with `\u0022` and `\t`, with `&quot;` and `&comma;` between the bytes.
+const ESCAPED_DUMP = tableOf(/[\dA-Fa-flmnopqrstux%\\&#;,:|"'\s{}[\]+-]/)
 
 /** Runs of at least so many characters of a table. Such a run has one at a multiple of its length. */
 function findRuns(text: string, length: number, table: Uint8Array): Range[] {
@@ -110,12 +106,13 @@ function findRuns(text: string, length: number, table: Uint8Array): Range[] {
   return runs
 }
 
-/** Lists of so many bytes, and as many escapes in a row: there are digits, and something between them. */
-const findDumps = (text: string, bytes: number): Range[] =>
-  findRuns(text, 2 * bytes + 7, DUMP).filter(([start, end]) => {
-    const numbers = text.slice(start, end).match(/\d[\da-f]*/gi) ?? []
-    return numbers.length >= bytes / 2
-  })
+/** Lists of so many bytes, and as many escapes in a row: digits of numbers with something between them. */
+function findDumps(text: string, bytes: number): Range[] {
+  const dump = new RegExp(`^\\D*(?:\\d[\\da-f]*[^\\da-f]\\D*){${Math.ceil(bytes / 2)}}`, 'i')
+  const table = /[\\%&]/.test(text) ? ESCAPED_DUMP : DUMP
+  const runs = findRuns(text, 2 * bytes + 7, table)
+  return runs.filter(([start, end]) => dump.test(text.slice(start, end)))
+}
 
 /** Whether a text is worth more than a look, which takes less time than to learn about the secrets. */
 export function mayHold(text: string, shortestSecret: number): boolean {

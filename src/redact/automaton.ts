@@ -10,11 +10,11 @@ export class Automaton<T> {
   /** For each state the longest other one that it ends with, and the longest needle that it ends with. */
   readonly #fallbacks: number[] = [0]
   readonly #needles: ([length: number, value: T] | undefined)[] = [undefined]
-  // By the low byte of a character, whether a needle may begin with it: most of a text is passed over by this alone.
-  readonly #isFirst = new Uint8Array(256)
+  // By the hash of two characters, whether a needle may begin with them: most of a text is passed over by this alone.
+  readonly #isFirst = new Uint8Array(4096)
 
   constructor(needles: ReadonlyMap<string, T>) {
-    for (const text of needles.keys()) this.#isFirst[text.charCodeAt(0) & 255] = 1
+    for (const text of needles.keys()) this.#isFirst[hashAt(text, 0)] = 1
     let open = Array.from(needles, ([text, value]) => ({ text, value, state: 0 }))
     // Level by level: what a state falls back to is shorter.
     for (let length = 1; open.length > 0; length++) {
@@ -51,9 +51,8 @@ export class Automaton<T> {
     const ranges: Range[] = []
     let state = 0
     for (let at = 0; at < text.length; at++) {
-      const code = text.charCodeAt(at)
-      if (state === 0 && this.#isFirst[code & 255] === 0) continue
-      state = this.#step(state, code)
+      if (state === 0 && this.#isFirst[hashAt(text, at)] === 0) continue
+      state = this.#step(state, text.charCodeAt(at))
       const needle = this.#needles[state]
       if (needle === undefined) continue
       addRange(ranges, at + 1 - needle[0], at + 1)
@@ -62,6 +61,10 @@ export class Automaton<T> {
     return ranges
   }
 }
+
+/** A hash of two characters, below 4,096. */
+export const hashAt = (text: string, at: number): number =>
+  (text.charCodeAt(at) * 31 + text.charCodeAt(at + 1)) & 4095
 
 /** Adds a range to others that end no later; what overlaps or touches becomes one. */
 export function addRange(ranges: Range[], start: number, end: number): void {

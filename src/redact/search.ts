@@ -14,6 +14,9 @@ export interface Found {
   readonly names: Names
 }
 
+// In a longer text the look takes longer.
+const MAX_LOOK = 16_384
+
 /** Finds secrets in texts, however they are rendered. What that takes is made when a text is worth it. */
 export class Search {
   readonly #secrets: readonly RelatedSecret[]
@@ -36,6 +39,7 @@ export class Search {
 
   /** Whether a look is enough: where all secrets are made of what tokens are made of. */
   #isHarmless(text: string): boolean {
+    if (text.length > MAX_LOOK) return false
     const isToken = this.#secrets.every(([, value]) => /^[\w.~+/=-]+$/.test(value))
     return isToken && !mayHold(text, Math.min(...this.#secrets.map(([, value]) => value.length)))
   }

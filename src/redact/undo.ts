@@ -38,8 +38,7 @@ function decode([escape, percent, hex, decimal, name]: RegExpMatchArray): string
   return name === undefined ? escape.slice(-1) : (NAMES.get(name) ?? escape)
 }
 
-const codePoint = (code: number): string =>
-  code > 0x10ffff ? '\ufffd' : String.fromCodePoint(code)
+const codePoint = (code: number): string => String.fromCodePoint(Math.min(code, 0x10ffff))
 
 function decodePercent(bytes: string): string {
   try {
@@ -57,6 +56,8 @@ function rewrite(
   pattern: RegExp,
   replace: Replace,
 ): Layer | undefined {
+  // Says much faster than what follows that there is nothing to replace.
+  if (text.search(pattern) < 0) return undefined
   const [starts, ends] = [new Int32Array(text.length), new Int32Array(text.length)]
   let result = ''
   const put = (piece: string, start: number, end: number) => {
@@ -82,13 +83,6 @@ function rewrite(
   }
 }
 
-// A regular expression says much faster than `rewrite` that there is nothing to undo.
-const ANY_ESCAPE = /[%\\&]|''|""/
-
-/** One round of undoing; `undefined` where there is nothing to undo. */
-const undo = (layer: Layer): Layer | undefined =>
-  ANY_ESCAPE.test(layer.text) ? rewrite(layer, ESCAPE, decode) : undefined
-
 // Within and between encoded lines and dumped bytes: the index before a byte, `0x`, the dash of a list, white space, quotes.
 const BETWEEN =
   /(["'])\d+\1\s*:\s*(?=\d)|\b0x(?=[\da-f]{2}(?![\da-z]))|(?<!\S)-(?=\s)|[\s`,:;|]+|["']/gi
@@ -102,17 +96,26 @@ function squeeze(layer: Layer): Layer {
 /** How many rounds of escapes are undone: four, and one for the JSON value that a text is in. */
 const MAX_ROUNDS = 5
 
+/** The text as it is, and with its escapes undone once, and again. */
+function undoneOf(text: string): Layer[] {
+  const layers: Layer[] = [{ text, toOriginal: (part) => part }]
+  // Goes on with what it adds.
+  for (const layer of layers) {
+    const undone = rewrite(layer, ESCAPE, decode)
+    if (undone !== undefined && layers.length <= MAX_ROUNDS) layers.push(undone)
+  }
+  return layers
+}
+
 /** The text as it is, with its escapes undone once, and again, and at last squeezed. */
 export function layersOf(text: string): Layer[] {
-  const layers: Layer[] = []
-  let layer: Layer | undefined = { text, toOriginal: (part) => part }
-  while (layer !== undefined && layers.length <= MAX_ROUNDS) {
-    layers.push(layer)
-    layer = undo(layer)
-  }
-  return [...layers, ...layers.slice(-1).map(squeeze)]
+  const layers = undoneOf(text)
+  const last = layers.slice(-1)
+  // In a form there are pluses for the spaces between bytes.
+  const spaced = last.map((layer) => ({ ...layer, text: layer.text.replace(/\+/g, ' ') }))
+  return [...layers, ...last.map(squeeze), ...spaced.map(squeeze)]
 }
 
 /** The text with its escapes undone once, and again. */
 export const undoText = (text: string): string[] =>
-  Array.from(layersOf(text).slice(1, -1), (layer) => layer.text)
+  Array.from(undoneOf(text).slice(1), (layer) => layer.text)

@@ -27,7 +27,6 @@ export class Redaction {
   readonly #results = new Map<object, unknown>()
   /** The names that lead here, as they may be shown. */
   readonly #path: string[] = []
-  #isFound = false
 
   constructor(search: Search) {
     this.#search = search
@@ -35,11 +34,11 @@ export class Redaction {
 
   run(value: unknown): unknown {
     const result = this.#redact(value, '')
-    return this.#isFound ? result : value
+    return this.places.size === 0 ? value : result
   }
 
   #redact(value: unknown, key: string): unknown {
-    if (isString(value)) return this.#redactText(value)
+    if (typeof value === 'string') return this.#redactText(value)
     if (isObject(value)) return this.#redactObject(value, key)
     if (typeof value !== 'number' && typeof value !== 'bigint') return value
     const text = this.#redactText(String(value))
@@ -66,96 +65,74 @@ export class Redaction {
   }
 
   #report(names: Names): void {
-    this.#isFound = true
     const where = this.#path.slice(-MAX_NAMES).join('.')
     for (const name of names)
       if (this.places.size < MAX_PLACES) this.places.set(`${name} ${where}`, { name, where })
   }
 
   #redactObject(value: object, key: string): unknown {
-    if (this.#results.has(value)) return this.#results.get(value)
-    this.#results.set(value, REDACTED)
-    const result = this.#redactNew(value, key)
-    this.#results.set(value, result)
-    return result
-  }
-
-  #redactNew(value: object, key: string): unknown {
-    if (isBytes(value)) return this.#redactBytes(value)
-    if (this.#path.length >= MAX_DEPTH) {
-      this.#report(TOO_DEEP)
-      return REDACTED
-    }
-    if (isError(value)) return this.#redactError(value)
-    const shown = asJson(value, key)
-    if (shown === value) return typeof value === 'function' ? value : this.#redactParts(value)
-    const redacted = this.#redact(shown, key)
+    const shown = isBytes(value) || isError(value) ? value : jsonOf(value, key)
+    const redacted = isObject(shown) ? this.#redactShown(shown) : this.#redact(shown, key)
     return Object.is(redacted, shown) ? value : redacted
   }
 
-  #redactParts(object: object): unknown {
-    const names = attempt(() => Object.keys(object), [])
-    const values = names.map((name) => read(object, name))
-    const newNames = Array.isArray(object) ? names : names.map((name) => this.#redactText(name))
-    const newValues = this.#redactAll(this.#redactList(values), newNames)
-    if (isSame([...newValues, ...newNames], [...values, ...names])) return object
-    if (Array.isArray(object)) return newValues
-    return Object.fromEntries(numbered(newNames).map((name, index) => [name, newValues[index]]))
+  #redactShown(object: object): unknown {
+    if (this.#results.has(object)) return this.#results.get(object)
+    this.#results.set(object, REDACTED)
+    const result = this.#redactNew(object)
+    this.#results.set(object, result)
+    return result
   }
 
-  #redactAll(values: readonly unknown[], names: readonly PropertyKey[]): unknown[] {
-    return values.map((value, index) => {
-      const name = String(names[index])
-      this.#path.push(name.slice(0, MAX_SHOWN))
-      const redacted = this.#redact(value, name)
-      this.#path.pop()
-      return redacted
+  #redactNew(object: object): unknown {
+    if (isBytes(object)) return this.#redactBytes(object)
+    if (typeof object === 'function') return object
+    if (this.#path.length < MAX_DEPTH) return this.#redactParts(object)
+    this.#report(TOO_DEEP)
+    return REDACTED
+  }
+
+  #redactParts(object: object): unknown {
+    const slots = isError(object) ? slotsOfError(object) : slotsOf(object)
+    const values = this.#redactList(slots.map(([, value]) => value))
+    const newSlots = slots.map(([name], index): Slot => {
+      const newName = typeof name === 'string' ? this.#redactText(name) : name
+      return [newName, this.#redactAt(newName, values[index])]
     })
+    if (isSame(newSlots.flat(), slots.flat())) return object
+    if (Array.isArray(object)) return newSlots.map(([, value]) => value)
+    return isError(object) ? copyError(object, newSlots) : Object.fromEntries(numbered(newSlots))
+  }
+
+  #redactAt(name: PropertyKey, value: unknown): unknown {
+    this.#path.push(String(name).slice(0, MAX_SHOWN))
+    const redacted = this.#redact(value, String(name))
+    this.#path.pop()
+    return redacted
   }
 
   /** Stars for the bytes of a secret in a list of numbers, as JSON shows bytes. */
   #redactList(items: readonly unknown[]): readonly unknown[] {
     const codes = items.map((item) => (typeof item === 'number' ? item : -1))
+    if (codes.filter((code) => code >= 0).length < MIN_LENGTH) return items
     const stars = [...items]
-    if (codes.filter((code) => code >= 0).length >= MIN_LENGTH)
-      for (const [start, end] of this.#find(textOf(codes))) stars.fill(STAR, start, end)
+    for (const [start, end] of this.#find(textOf(codes))) stars.fill(STAR, start, end)
     return stars
   }
 
   #redactBytes(value: Bytes): unknown {
     const copy = copyOf(value)
-    const ranges = viewsOf(copy).flatMap((view) => {
-      const found = this.#find(textOf(view))
-      for (const [start, end] of found) view.fill(STAR, start, end)
-      return found
-    })
+    const isView = ArrayBuffer.isView(copy)
+    const bytes = isView
+      ? new Uint8Array(copy.buffer, copy.byteOffset, copy.byteLength)
+      : new Uint8Array(copy)
+    const ranges = this.#find(textOf(bytes))
+    for (const [start, end] of ranges) bytes.fill(STAR, start, end)
     return ranges.length === 0 ? value : copy
   }
-
-  #redactError(error: object): unknown {
-    const copy: object = Object.setPrototypeOf(new Error(), Object.getPrototypeOf(error))
-    // Where and how it was made.
-    for (const name of Reflect.ownKeys(copy)) Reflect.deleteProperty(copy, name)
-    this.#results.set(error, copy)
-    const names = namesOf(error)
-    const values = names.map((name) => read(error, name))
-    const newNames = names.map((name) => (isString(name) ? this.#redactText(name) : name))
-    const newValues = this.#redactAll(values, newNames)
-    const json = asJson(error, '')
-    const newJson = json === error ? json : this.#redact(json, '')
-    if (isSame([...newValues, ...newNames, newJson], [...values, ...names, json])) return error
-    if (json !== error) {
-      newNames.push('toJSON')
-      newValues.push(() => newJson)
-    }
-    newNames.forEach((name, index) => {
-      const enumerable = Object.prototype.propertyIsEnumerable.call(error, names[index] ?? '')
-      const value = newValues[index]
-      Object.defineProperty(copy, name, { value, enumerable, writable: true, configurable: true })
-    })
-    return copy
-  }
 }
+
+type Slot = readonly [name: PropertyKey, value: unknown]
 
 /** Objects may be proxies, and their properties getters: any look at one may throw. */
 function attempt<T>(look: () => T, otherwise: T): T {
@@ -169,8 +146,6 @@ function attempt<T>(look: () => T, otherwise: T): T {
 const read = (object: object, name: PropertyKey): unknown =>
   attempt<unknown>(() => Reflect.get(object, name), undefined)
 
-const isString = (value: unknown): value is string => typeof value === 'string'
-
 const isObject = (value: unknown): value is object =>
   (typeof value === 'object' && value !== null) || typeof value === 'function'
 
@@ -182,7 +157,7 @@ const isError = (value: object): boolean =>
   attempt(() => value instanceof Error, false) || isA(value, / (?:Error|DOMException)]/)
 
 /** What JSON shows of an object: of a URL its text, say. */
-function asJson(object: object, key: string): unknown {
+function jsonOf(object: object, key: string): unknown {
   const toJSON = read(object, 'toJSON')
   if (typeof toJSON !== 'function') return isA(object, / String]/) ? String(object) : object
   return attempt<unknown>(() => toJSON.call(object, key), undefined)
@@ -192,17 +167,21 @@ const isSame = (items: readonly unknown[], others: readonly unknown[]): boolean 
   items.every((item, index) => Object.is(item, others[index]))
 
 /** Names that have become the same are numbered. */
-function numbered(names: readonly string[]): string[] {
-  const counts = new Map<string, number>()
-  return names.map((name) => {
+function numbered(slots: readonly Slot[]): Slot[] {
+  const counts = new Map<PropertyKey, number>()
+  return slots.map(([name, value]) => {
     const count = (counts.get(name) ?? 0) + 1
     counts.set(name, count)
-    return count === 1 ? name : `${name} ${count}`
+    return [count === 1 ? name : `${String(name)} ${count}`, value]
   })
 }
 
+/** What JSON shows of an object or an array. */
+const slotsOf = (object: object): Slot[] =>
+  attempt(() => Object.keys(object), []).map((name) => [name, read(object, name)])
+
 /** What an error has, and what its class has getters for: those fail on a copy, which lacks private state. */
-function namesOf(error: object): PropertyKey[] {
+function slotsOfError(error: object): Slot[] {
   const names = new Set(Reflect.ownKeys(error))
   let prototype: object | null = Object.getPrototypeOf(error)
   while (prototype !== null && prototype !== Object.prototype) {
@@ -211,26 +190,37 @@ function namesOf(error: object): PropertyKey[] {
     prototype = Object.getPrototypeOf(prototype)
   }
   names.delete('toJSON')
-  return [...names]
+  const json = jsonOf(error, '')
+  const slots = Array.from(names, (name): Slot => [name, read(error, name)])
+  return json === error ? slots : [...slots, ['toJSON', json]]
+}
+
+/** An error of the same class. */
+function copyError(error: object, slots: readonly Slot[]): object {
+  const copy: object = Object.setPrototypeOf(new Error(), Object.getPrototypeOf(error))
+  for (const name of Reflect.ownKeys(copy)) Reflect.deleteProperty(copy, name)
+  for (const [name, value] of slots) {
+    const enumerable = Object.prototype.propertyIsEnumerable.call(error, name)
+    const shown = name === 'toJSON' ? () => value : value
+    Object.defineProperty(copy, name, {
+      value: shown,
+      enumerable,
+      writable: true,
+      configurable: true,
+    })
+  }
+  return copy
 }
 
 type Bytes = ArrayBuffer | ArrayBufferView<ArrayBuffer>
 
 const isBytes = (value: object): value is Bytes =>
-  ArrayBuffer.isView(value) || isA(value, / (?:Shared)?ArrayBuffer]/)
+  isA(value, / (?:U?[Ii]nt8(?:Clamped)?Array|DataView|(?:Shared)?ArrayBuffer)]/)
 
 function copyOf(value: Bytes): Bytes {
   if (!ArrayBuffer.isView(value)) return value.slice(0)
-  // The same for all typed arrays.
   if (!isA(value, / DataView]/)) return Uint8Array.prototype.slice.call(value)
   return new DataView(value.buffer.slice(0), value.byteOffset, value.byteLength)
-}
-
-/** The bytes, and the items of a typed array, which JSON shows, whatever bytes they are made of. */
-function viewsOf(value: Bytes): (Uint8Array | Float64Array)[] {
-  if (!ArrayBuffer.isView(value)) return [new Uint8Array(value)]
-  const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-  return isA(value, /[tr](?:16|32|64)Array]/) ? [bytes, value as Float64Array] : [bytes]
 }
 
 /** A text of character codes; of bytes, as Latin-1. */
