@@ -1,17 +1,16 @@
 // Credentials for the tools of an MCP server: SDK v1 (@modelcontextprotocol/sdk >= 1.26) and v2
 // (@modelcontextprotocol/server), any transport. Import it as mcp-credentials/mcp, or copy this file.
-import { isCredentialHeader, stripCredentialHeaders } from 'mcp-credentials'
-import type {
-  AdapterRequest,
-  CredentialError,
-  CredentialRequest,
-  CredentialSource,
-  HeaderRecord,
-  WebHeaders,
-} from 'mcp-credentials'
+import { ConnectRequiredError, isCredentialHeader, stripCredentialHeaders } from 'mcp-credentials'
+import type { AdapterRequest, CredentialError, CredentialRequest } from 'mcp-credentials'
+import type { CredentialSource, HeaderRecord, WebHeaders } from 'mcp-credentials'
 import { redactSecrets } from 'mcp-credentials/redact'
 import { createToolRunner } from 'mcp-credentials/tool'
-import type { CreateToolRunnerOptions, ToolRunner } from 'mcp-credentials/tool'
+import type {
+  AskingClient,
+  CreateToolRunnerOptions,
+  ToolCall,
+  ToolRunner,
+} from 'mcp-credentials/tool'
 
 /** Options of {@link withCredentials}. */
 export interface WithCredentialsOptions extends CreateToolRunnerOptions {
@@ -29,7 +28,7 @@ const WRAPPED = Symbol.for('mcp-credentials.mcp')
  *
  * @param server - `McpServer` or `Server` of SDK v1 (>= 1.26) or v2
  * @param source - where the credential of a call comes from
- * @param options - further `methods`, `stripHeaders`, `scopes`, `redact`, and what every adapter takes
+ * @param options - further `methods`, `stripHeaders`, what `createToolRunner` takes, and what every adapter takes
  * @returns the same server
  * @throws TypeError `ERR_INVALID_ARG_TYPE` for anything but such a server, or a source that is not a function;
  *   `ERR_INVALID_ARG_VALUE` for a bad option, and for a server that has been wrapped already
@@ -55,20 +54,22 @@ export function withCredentials<S extends McpServerLike>(
 class WrappedServer {
   readonly #target: ServerInternals
   readonly #runTool: ToolRunner
-  readonly #options: WithCredentialsOptions
-  readonly #methods: ReadonlySet<string>
-  readonly #stripHeaders: readonly string[] | undefined
+  readonly #redact: WithCredentialsOptions['redact']
+  readonly #methods: readonly string[]
+  readonly #stripHeaders: readonly string[]
   readonly #wrapped = new WeakSet<Handler>()
   readonly #flights = new Map<unknown, Flight>()
+  readonly #ended = new Map<unknown, Redact>()
   readonly #sends = new WeakMap<Transport, Transport['send']>()
 
   constructor(target: ServerInternals, runTool: ToolRunner, options: WithCredentialsOptions) {
+    const { methods = [], stripHeaders = [], redact } = options
     this.#target = target
     this.#runTool = runTool
-    this.#options = options
-    this.#methods = new Set(['tools/call', ...(options.methods ?? [])])
-    this.#stripHeaders = options.stripHeaders?.map((name) => name.toLowerCase())
-    const { connect, transport, _onrequest, _onnotification, _enqueueTaskMessage } = target
+    this.#redact = redact
+    this.#methods = ['tools/call', ...methods]
+    this.#stripHeaders = stripHeaders.map((name) => name.toLowerCase())
+    const { connect, transport, _onrequest, _enqueueTaskMessage } = target
     target.connect = (next) => {
       this.#watch(next)
       return connect.call(target, next)
@@ -76,16 +77,11 @@ class WrappedServer {
     target._onrequest = (request, ...rest) => {
       this.#receive(request, () => _onrequest.call(target, request, ...rest))
     }
-    target._onnotification = (notification, ...rest) => {
-      _onnotification.call(target, notification, ...rest)
-      // Its handler runs before this does.
-      if (notification.method === 'notifications/cancelled')
-        void Promise.resolve().then(() => this.#landIfCancelled(notification.params?.requestId))
-    }
     if (_enqueueTaskMessage)
       target._enqueueTaskMessage = (task, queued, ...rest) => {
         const message = this.#queue(queued.message)
-        return message && _enqueueTaskMessage.call(target, task, { ...queued, message }, ...rest)
+        if (message === undefined) return refuseToSend(queued.message, TOO_LATE)
+        return _enqueueTaskMessage.call(target, task, { ...queued, message }, ...rest)
       }
     if (transport) this.#watch(transport)
   }
@@ -94,7 +90,7 @@ class WrappedServer {
 
   /** Before a request is handled, since a server may get its handlers, and other ones, at any time. */
   #wrapHandlerOf(method: string): void {
-    if (!this.#methods.has(method)) return
+    if (!this.#methods.includes(method)) return
     const { _requestHandlers: handlers, fallbackRequestHandler: fallback } = this.#target
     const handler = handlers.get(method)
     if (handler) {
@@ -105,47 +101,49 @@ class WrappedServer {
   }
 
   #wrap(handler: Handler): Handler {
-    const wrapped: Handler = (request, context) =>
-      this.#methods.has(request.method)
-        ? this.#call(handler, request, context)
-        : handler(request, context)
+    const wrapped: Handler = (request, context) => {
+      const { id, call, client } = describeCall(request, context)
+      const flight = this.#flights.get(id)
+      // One that was wrapped may have been called by the one that replaced it.
+      const isNested = flight?.running === request
+      if (isNested || !this.#methods.includes(request.method)) return handler(request, context)
+      const run = (toolCall: ToolCall) => {
+        if (flight) Object.assign(flight, { running: request, redact: toolCall.redact })
+        return handler(request, this.#contextOf(context, toolCall))
+      }
+      const refuse = (error: CredentialError) => this.#refuse(error, request, client)
+      return this.#runTool(call, run, refuse, askingClientOf(request.method, client))
+    }
     this.#wrapped.add(wrapped)
     return wrapped
   }
 
-  #call(handler: Handler, request: Request, context: CallContext): unknown {
-    const { id, call } = describeCall(request, context)
-    // Only a plain tool call takes a result that says isError; anything else takes a JSON-RPC error.
-    const takesResult = call.tool !== undefined && request.params?.task === undefined
-    return this.#runTool(
-      call,
-      ({ redact }) => {
-        const flight = this.#flights.get(id)
-        if (flight) flight.redact = redact
-        return handler(request, this.#contextOf(context, redact))
-      },
-      takesResult ? undefined : throwRpcError,
-    )
+  /** The context as a tool may see it; where there is nothing to hide, the very object that it was. */
+  #contextOf(context: CallContext, toolCall: ToolCall): CallContext {
+    const own = withoutHeaders(context, this.#stripHeaders)
+    if (own.taskStore === undefined || this.#redact === false) return own
+    return { ...own, taskStore: scrubTaskStore(own.taskStore, toolCall) }
   }
 
-  /** The context as a tool may see it; where there is nothing to hide, the very object that it was. */
-  #contextOf(context: CallContext, redact: Redact): CallContext {
-    const own = withoutHeaders(context, this.#stripHeaders)
-    if (own.taskStore === undefined || this.#options.redact === false) return own
-    return { ...own, taskStore: scrubTaskStore(own.taskStore, redact) }
+  #refuse(error: CredentialError, { method, params }: Request, client: Client): undefined {
+    const { capabilities = this.#target.getClientCapabilities(), isOf2026 } = client
+    // The capabilities of a client of 2025 are unknown where each request has a server of its own.
+    const opensPages = !isOf2026 && (!capabilities || capabilities.elicitation?.url)
+    if (error instanceof ConnectRequiredError && opensPages) throw toConnectRpcError(error)
+    // Only a plain tool call takes a result that says isError; anything else takes a JSON-RPC error.
+    if (method !== 'tools/call' || params?.task !== undefined) throw toRpcError(error)
   }
 
   // What is sent
 
   /** Without the secrets of the call that it belongs to, or of all that run, and of the scope that it is sent in. */
   #scrub(message: Message, requestId?: unknown): Message | undefined {
-    if (this.#options.redact === false) return message
-    const related = this.#flights.get(requestId)
+    if (this.#redact === false) return message
+    const own = this.#flights.get(requestId)?.redact ?? this.#ended.get(requestId)
+    const running = [...this.#flights.values()].map(({ redact }) => redact)
     let clean = message
-    for (const { redact } of related ? [related] : this.#flights.values())
-      if (redact) clean = redact(clean)
-    const { except } = this.#options.redact ?? {}
-    clean = redactSecrets(clean, undefined, { except })
+    for (const redact of own ? [own] : running) if (redact) clean = redact(clean)
+    clean = redactSecrets(clean, undefined, { except: this.#redact?.except })
     // Nobody knows any more what would have to be taken out.
     return typeof clean === 'object' ? clean : undefined
   }
@@ -154,8 +152,7 @@ class WrappedServer {
     if (this.#sends.has(transport)) return
     const { send } = transport
     this.#sends.set(transport, send)
-    this.#flights.clear()
-    transport.send = (message, ...rest) => {
+    transport.send = async (message, ...rest) => {
       const isResponse = message.method === undefined
       const id = isResponse ? message.id : rest[0]?.relatedRequestId
       const flight = this.#flights.get(id)
@@ -163,15 +160,18 @@ class WrappedServer {
       // The runner has scrubbed what its calls return and throw.
       const clean = isResponse ? message : this.#scrub(message, id)
       if (clean === undefined) return refuseToSend(message, TOO_LATE)
-      const sent = send.call(transport, clean, ...rest)
-      return isResponse && flight ? sent.finally(() => this.#land(id, flight)) : sent
+      try {
+        return await send.call(transport, clean, ...rest)
+      } finally {
+        if (isResponse) this.#land(id, flight)
+      }
     }
   }
 
   /** Tasks of SDK v1: messages that are sent later, in answer to another request. */
   #queue(message: Message): Message | undefined {
     if (message.method !== undefined) return this.#scrub(message)
-    this.#flights.delete(message.id)
+    this.#land(message.id, this.#flights.get(message.id))
     return message
   }
 
@@ -181,32 +181,27 @@ class WrappedServer {
 
   #receive(request: Request, handle: () => void): void {
     const { id, method } = request
-    this.#landIfCancelled(id)
     const other = this.#flights.get(id)
     if (other) return void this.#collide(id, other)
     this.#wrapHandlerOf(method)
-    const stream = streamsOf(this.#target.transport)?.get(id)
-    const flight = {
-      stream,
-      isCollided: false,
-      isSettled: false,
-      isAnswered: false,
-      redact: undefined,
-    }
+    const { transport } = this.#target
+    const flight: Flight = { transport, stream: streamsOf(transport)?.get(id) }
     this.#flights.set(id, flight)
     handle()
+    const signal = this.#target._requestHandlerAbortControllers.get(id)?.signal
+    // A cancelled request gets no response from the SDKs, so its id is free.
+    if (signal) signal.addEventListener('abort', () => this.#land(id, flight))
     // The SDK has refused it.
-    if (!this.#target._requestHandlerAbortControllers.has(id)) this.#land(id, flight)
-  }
-
-  /** A cancelled request gets no response from the SDKs, so its id is free. */
-  #landIfCancelled(id: unknown): void {
-    const isCancelled = this.#target._requestHandlerAbortControllers.get(id)?.signal.aborted
-    if (isCancelled) this.#flights.delete(id)
+    else this.#land(id, flight)
   }
 
   #land(id: unknown, flight: Flight | undefined): void {
-    if (flight && this.#flights.get(id) === flight) this.#flights.delete(id)
+    if (!flight || this.#flights.get(id) !== flight) return
+    this.#flights.delete(id)
+    if (!flight.redact) return
+    // Its tool may have left something behind that sends on.
+    this.#ended.set(id, flight.redact)
+    if (this.#ended.size > MAX_ENDED) this.#ended.delete(this.#ended.keys().next().value)
   }
 
   /**
@@ -215,17 +210,20 @@ class WrappedServer {
    * until its client gives up. A pipe (stdio, memory, SSE) has but one way: its client gets two errors with that id.
    */
   async #collide(id: unknown, first: Flight): Promise<void> {
-    const { transport } = this.#target
+    const { transport, onerror } = this.#target
     first.isCollided = true
-    tell(this.#target.onerror, new Error(ONE_ID))
+    // What an observer throws, or rejects with, ends nothing.
+    void Promise.resolve(new Error(ONE_ID))
+      .then(onerror)
+      .catch(() => undefined)
     await this.#refuseId(id, transport)
-    const streams = streamsOf(transport)
+    const streams = streamsOf(first.transport)
     // With a stream there is a third one, whose turn comes.
     if (first.isAnswered || streams?.has(id)) return
     first.isAnswered = true
     if (first.isSettled) this.#land(id, first)
     streams?.set(id, first.stream)
-    await this.#refuseId(id, transport)
+    await this.#refuseId(id, first.transport)
   }
 
   async #refuseId(id: unknown, transport: Transport | undefined): Promise<void> {
@@ -241,7 +239,7 @@ class WrappedServer {
     const isResponse = message.method === undefined
     flight.isSettled ||= isResponse
     // The transport knows of a request some time before the server does.
-    flight.isCollided ||= streamsOf(this.#target.transport)?.get(id) !== flight.stream
+    flight.isCollided ||= streamsOf(flight.transport)?.get(id) !== flight.stream
     if (!flight.isCollided) {
       flight.isAnswered ||= isResponse
       return false
@@ -255,22 +253,26 @@ const ONE_ID =
   'Two requests with one id are in flight on one MCP server, which cannot tell their results apart, so neither gets one. \
 Whoever runs the server gives each session, or each request, a server of its own.'
 const TOO_LATE = 'The call that this message belongs to ended too long ago to tell its secrets.'
+const MAX_ENDED = 100
 
 /** A request that has not been answered. */
 interface Flight {
+  readonly transport: Transport | undefined
   /** Where Streamable HTTP sends the response. */
   readonly stream: unknown
   /** The id has become that of another request as well. */
-  isCollided: boolean
+  isCollided?: boolean
   /** The handler has come to its end. */
-  isSettled: boolean
+  isSettled?: boolean
   /** The client has been sent a response, or an error in its place. */
-  isAnswered: boolean
+  isAnswered?: boolean
+  /** What its tool was called with. */
+  running?: Request
   /** Takes out the secrets of the call. */
-  redact: Redact | undefined
+  redact?: Redact
 }
 
-type Redact = <T>(value: T) => T
+type Redact = ToolCall['redact']
 
 /** A notification is dropped, but whoever sent a request would wait for its answer. */
 function refuseToSend(message: Message, reason: string): Promise<unknown> {
@@ -278,17 +280,30 @@ function refuseToSend(message: Message, reason: string): Promise<unknown> {
   return isRequest ? Promise.reject(new Error(reason)) : Promise.resolve()
 }
 
-function throwRpcError({ message, code }: CredentialError): never {
-  // -32603 of JSON-RPC 2.0: internal error.
-  throw Object.assign(new Error(message), { code: -32603, data: { code } })
+/** A client of 2026 is asked by a result, and answers by calling again (basic/patterns/mrtr of that revision). */
+function askingClientOf(method: string, client: Client): AskingClient<object> | undefined {
+  const canAsk = client.isOf2026 && client.capabilities?.elicitation?.url
+  if (!canAsk || !ASKING_METHODS.includes(method)) return undefined
+  const ask = ({ url, message }: ConnectRequiredError) => {
+    const request = { method: 'elicitation/create', params: { mode: 'url', url, message } }
+    return { resultType: 'input_required', inputRequests: { [CONNECT]: request } }
+  }
+  return { ask, answer: client.answer }
 }
 
-/** What an observer throws, or rejects with, ends nothing. */
-function tell(observer: ((error: Error) => unknown) | undefined, error: Error): void {
-  void Promise.resolve(error)
-    .then(observer)
-    .catch(() => undefined)
+const ASKING_METHODS = ['tools/call', 'prompts/get', 'resources/read']
+const CONNECT = 'mcp-credentials.connect'
+
+/** -32042 of revision 2025-11-25: a URL has to be opened first. */
+function toConnectRpcError(error: ConnectRequiredError): Error {
+  const { url, message } = error
+  const elicitations = [{ mode: 'url', elicitationId: url, url, message }]
+  return Object.assign(new Error(message), { code: -32042, data: { elicitations } })
 }
+
+/** -32603 of JSON-RPC 2.0: internal error. */
+const toRpcError = ({ message, code }: CredentialError): Error =>
+  Object.assign(new Error(message), { code: -32603, data: { code } })
 
 function misuse(code: string, message: string): TypeError {
   return Object.assign(new TypeError(message), { code })
@@ -311,22 +326,35 @@ function internalsOf(server: McpServerLike): ServerInternals {
   )
 }
 
-/** What a source is told of a call, and its id: the one place that tells SDK v1 from v2. */
-function describeCall(
-  { method, params }: Request,
-  context: CallContext,
-): { readonly id: unknown; readonly call: AdapterRequest } {
+interface Client {
+  readonly isOf2026: boolean
+  readonly capabilities: Capabilities | undefined
+  /** What the person said who was asked to connect. */
+  readonly answer: string | undefined
+}
+
+interface DescribedCall {
+  readonly id: unknown
+  readonly call: AdapterRequest
+  readonly client: Client
+}
+
+/** A call, as its source is told of it, and who calls: the one place that tells SDK v1 from v2. */
+function describeCall({ method, params }: Request, context: CallContext): DescribedCall {
   const { requestInfo, http, mcpReq, sessionId } = context
   const tool = method === 'tools/call' && typeof params?.name === 'string' ? params.name : undefined
   const { authInfo } = http ?? context
   const { signal } = mcpReq ?? context
   const headers = requestInfo ? requestInfo.headers : http?.req?.headers
   const id = mcpReq ? mcpReq.id : context.requestId
-  return { id, call: { tool, method, headers, authInfo, sessionId, signal } }
+  const capabilities = mcpReq?.envelope?.['io.modelcontextprotocol/clientCapabilities']
+  const answer = mcpReq?.inputResponses?.[CONNECT]?.action
+  const client = { isOf2026: capabilities !== undefined, capabilities, answer }
+  return { id, call: { tool, method, headers, authInfo, sessionId, signal }, client }
 }
 
 /** A copy where there is one to hide, so that a batch or a second round of the same call still finds its headers. */
-function withoutHeaders(context: CallContext, also: readonly string[] = []): CallContext {
+function withoutHeaders(context: CallContext, also: readonly string[]): CallContext {
   const { requestInfo, http } = context
   if (requestInfo && hasAny(Object.keys(requestInfo.headers), also)) {
     const headers = stripCredentialHeaders(requestInfo.headers, also)
@@ -336,20 +364,18 @@ function withoutHeaders(context: CallContext, also: readonly string[] = []): Cal
   if (!original || !carriesAny(original.headers, also)) return context
   let request: WebRequest | undefined
   // Made when it is first read, which is seldom. Without the body: the transport has consumed that.
-  const makeRequest = () => {
+  const makeRequest = (): WebRequest => {
     const { url, method, signal } = original
     const headers = stripCredentialHeaders(original.headers, also)
-    return new (globalThis as unknown as WebRuntime).Request(url, { method, signal, headers })
+    return Reflect.construct(Reflect.get(globalThis, 'Request'), [url, { method, signal, headers }])
   }
-  return {
-    ...context,
-    http: {
-      ...http,
-      get req() {
-        return (request ??= makeRequest())
-      },
+  const stripped = {
+    ...http,
+    get req() {
+      return (request ??= makeRequest())
     },
   }
+  return { ...context, http: stripped }
 }
 
 /** To list the names of Web Headers takes longer than the rest of the adapter: of a gateway's there is one of the two. */
@@ -360,13 +386,16 @@ const carriesAny = (headers: WebHeaders, also: readonly string[]): boolean =>
 const hasAny = (names: readonly string[], also: readonly string[]): boolean =>
   names.some((name) => isCredentialHeader(name) || also.includes(name.toLowerCase()))
 
-// Task results and states reach the client through the store, past the handler and the transport.
-const scrubTaskStore = (store: TaskStore, redact: Redact): TaskStore => ({
+// Results and states of tasks reach the client through the store, past the handler and the transport.
+const scrubTaskStore = (store: TaskStore, { redact, keep }: ToolCall): TaskStore => ({
   ...store,
-  storeTaskResult: (id, status, result, ...rest) =>
-    store.storeTaskResult(id, status, redact(result), ...rest),
-  updateTaskStatus: (id, status, message, ...rest) =>
-    store.updateTaskStatus(id, status, redact(message), ...rest),
+  createTask(...args) {
+    // It may outlive its call by hours.
+    keep()
+    return store.createTask(...args)
+  },
+  storeTaskResult: (id, status, result) => store.storeTaskResult(id, status, redact(result)),
+  updateTaskStatus: (id, status, message) => store.updateTaskStatus(id, status, redact(message)),
 })
 
 const streamsOf = (transport: Transport | undefined): Map<unknown, unknown> | undefined =>
@@ -375,22 +404,27 @@ const streamsOf = (transport: Transport | undefined): Map<unknown, unknown> | un
 // What the adapter needs of a server of either SDK.
 interface ServerInternals {
   connect(transport: Transport): unknown
+  getClientCapabilities(): Capabilities | undefined
   readonly transport?: Transport | undefined
   onerror?: ((error: Error) => void) | undefined
   fallbackRequestHandler?: Handler | undefined
   readonly _requestHandlers: Map<string, Handler>
-  readonly _requestHandlerAbortControllers: Map<
-    unknown,
-    { readonly signal: { readonly aborted: boolean } }
-  >
+  readonly _requestHandlerAbortControllers: Map<unknown, { readonly signal: AbortSignalLike }>
   _onrequest(request: Request, ...rest: unknown[]): void
-  _onnotification(notification: Request, ...rest: unknown[]): void
   // Of v1.
   _enqueueTaskMessage?(
     task: string,
     queued: { readonly message: Message },
     ...rest: unknown[]
   ): unknown
+}
+
+interface AbortSignalLike {
+  addEventListener(type: 'abort', listener: () => void): void
+}
+
+interface Capabilities {
+  readonly elicitation?: { readonly url?: unknown }
 }
 
 interface Transport {
@@ -408,18 +442,15 @@ interface Message {
 
 interface Request extends Message {
   readonly method: string
-  readonly params?: {
-    readonly name?: unknown
-    readonly task?: unknown
-    readonly requestId?: unknown
-  }
+  readonly params?: { readonly name?: unknown; readonly task?: unknown }
 }
 
 type Handler = (request: Request, context: CallContext) => unknown
 
 interface TaskStore {
-  storeTaskResult(id: string, status: string, result: unknown, ...rest: unknown[]): unknown
-  updateTaskStatus(id: string, status: string, message?: unknown, ...rest: unknown[]): unknown
+  createTask(...args: unknown[]): unknown
+  storeTaskResult(id: string, status: string, result: unknown): unknown
+  updateTaskStatus(id: string, status: string, message?: unknown): unknown
 }
 
 // `extra` of SDK v1, `ctx` of SDK v2.
@@ -430,7 +461,12 @@ interface CallContext {
   readonly requestId?: unknown
   readonly taskStore?: TaskStore
   readonly requestInfo?: { readonly headers: HeaderRecord }
-  readonly mcpReq?: { readonly id: unknown; readonly signal: CredentialRequest['signal'] }
+  readonly mcpReq?: {
+    readonly id: unknown
+    readonly signal: CredentialRequest['signal']
+    readonly envelope?: { readonly 'io.modelcontextprotocol/clientCapabilities'?: Capabilities }
+    readonly inputResponses?: Readonly<Record<string, { readonly action?: string } | undefined>>
+  }
   readonly http?: { readonly authInfo?: unknown; readonly req?: WebRequest }
 }
 
@@ -439,8 +475,4 @@ interface WebRequest {
   readonly method: string
   readonly signal: unknown
   readonly headers: WebHeaders
-}
-
-interface WebRuntime {
-  readonly Request: new (url: string, init: object) => WebRequest
 }

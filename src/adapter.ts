@@ -244,7 +244,10 @@ class AskedCall implements AdapterCall {
   }
 }
 
-function labelFor(request: CredentialRequest, { label }: AdapterOptions): string | undefined {
+export function labelFor(
+  request: CredentialRequest,
+  { label }: AdapterOptions,
+): string | undefined {
   try {
     return label?.(request) ?? labelOf(request)
   } catch {

@@ -5,7 +5,8 @@ import type {
   ResolvedCredential,
   StaticCredential,
 } from './credential.ts'
-import { CredentialError, misuse } from './errors.ts'
+import { CredentialError, misuse, observeConnectErrors } from './errors.ts'
+import type { ConnectRequiredError } from './errors.ts'
 
 // Carried by the asynchronous context. Holds the credential of a call, or the error to throw in its place, and neither
 // once the call is over.
@@ -17,6 +18,10 @@ interface Scope {
    * the end of the scope for a while.
    */
   redacted: readonly ResolvedCredential[][] | undefined
+  /** Whether it outlasts it for as long as anything runs that was started in the scope. */
+  isKept?: boolean
+  /** The last error made in the scope that asks to connect an account. */
+  connectError?: ConnectRequiredError
 }
 
 interface ContextStorage {
@@ -69,6 +74,10 @@ class SynchronousStorage implements ContextStorage {
 function createStorage(): ContextStorage {
   const copies: number = Reflect.get(globalThis, COPIES) || 0
   Reflect.set(globalThis, COPIES, copies + 1)
+  observeConnectErrors((error) => {
+    const scope = storage.getStore()
+    if (scope) scope.connectError = error
+  })
   return new (findAsyncLocalStorage() ?? SynchronousStorage)()
 }
 
@@ -160,7 +169,7 @@ function runInScope(scope: Scope, fn: MaybeScoped<unknown>): unknown {
 function endScope(scope: Scope): void {
   scope.credential = undefined
   scope.error = undefined
-  forgetLater(scope)
+  if (!scope.isKept) forgetLater(scope)
 }
 
 // What an ended scope sends is still searched for its secrets, but a timer that it left behind must not keep a token alive
@@ -260,13 +269,31 @@ export function tryGetCredentials(type?: CredentialType): ResolvedCredential | u
  * `undefined` where it has ended too long ago to tell, so that nothing may leave.
  */
 export const scopedCredentials = (): readonly ResolvedCredential[] | undefined =>
-  captureScopedCredentials()()
+  captureScope().credentials()
 
-/** What `scopedCredentials` gives in this scope, wherever and whenever it is called. */
-export function captureScopedCredentials(): () => readonly ResolvedCredential[] | undefined {
+/** A scope, as the one that runs tools in it needs it. */
+export interface CapturedScope {
+  /** What `scopedCredentials` gives in the scope, wherever and whenever it is called. */
+  credentials(): readonly ResolvedCredential[] | undefined
+  /** Has it know its secrets after its end as well, for work that outlives its call. */
+  keep(): void
+  /** The last error made in the scope that asks to connect an account. */
+  connectError(): ConnectRequiredError | undefined
+}
+
+/** The current scope. */
+export function captureScope(): CapturedScope {
   const scope = storage.getStore()
-  if (scope === undefined) return () => []
-  return () => scope.redacted && [...new Set(scope.redacted.flat())]
+  return {
+    credentials() {
+      if (scope === undefined) return []
+      return scope.redacted && [...new Set(scope.redacted.flat())]
+    },
+    keep() {
+      if (scope) scope.isKept = true
+    },
+    connectError: () => scope?.connectError,
+  }
 }
 
 /** Has the current scope scrubbed of another credential's secrets too, such as those of a successor. */

@@ -176,12 +176,20 @@ export class ConnectRequiredError extends CredentialError {
     this.url = url
     this.scopes = Object.freeze([...scopes])
     this.#isConnected = isConnected
+    observer(this)
   }
 
   /** Whether the account is connected by now; `undefined` where nobody can tell. */
   get isConnected(): ConnectRequiredOptions['isConnected'] {
     return this.#isConnected
   }
+}
+
+// The SDKs make a text of what a tool throws, so that the scope of the call is told of the error when it is made.
+let observer: (error: ConnectRequiredError) => void = () => undefined
+
+export function observeConnectErrors(fn: (error: ConnectRequiredError) => void): void {
+  observer = fn
 }
 
 const ABSOLUTE_URL =

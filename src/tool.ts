@@ -1,12 +1,20 @@
-import { createAdapter, describeError } from './adapter.ts'
-import type { AdapterOptions, AdapterRequest, CallError, RedactedSecret } from './adapter.ts'
-import { captureScopedCredentials, runWithCredentials } from './context.ts'
+import { createAdapter, labelFor } from './adapter.ts'
+import type {
+  AdapterCall,
+  AdapterOptions,
+  AdapterRequest,
+  CallError,
+  CallResult,
+  RedactedSecret,
+} from './adapter.ts'
+import { captureScope, runWithCredentials } from './context.ts'
+import type { CapturedScope } from './context.ts'
 import type { ResolvedCredential } from './credential.ts'
-import { assertOptions, CredentialError } from './errors.ts'
+import { assertOptions, ConnectRequiredError, CredentialError } from './errors.ts'
 import type { OptionKind } from './errors.ts'
 import { REDACTED } from './grammar.ts'
 import { redactSecrets } from './redact/index.ts'
-import type { CredentialSource } from './source.ts'
+import type { CredentialRequest, CredentialSource } from './source.ts'
 
 /** Options of {@link createToolRunner}. */
 export interface CreateToolRunnerOptions extends AdapterOptions {
@@ -14,6 +22,8 @@ export interface CreateToolRunnerOptions extends AdapterOptions {
   readonly scopes?: ((tool: string) => readonly string[] | undefined) | undefined
   /** `false` leaves secrets in what tools send; `except` names fields that are no secrets, such as `baseUrl`. */
   readonly redact?: false | { readonly except?: readonly string[] | undefined } | undefined
+  /** How long a call waits for its account to be connected, once the person has agreed to; by default 30 seconds. */
+  readonly connectTimeoutSeconds?: number | undefined
 }
 
 /** A tool call that runs. */
@@ -22,6 +32,8 @@ export interface ToolCall {
   readonly credential: ResolvedCredential | CredentialError
   /** A copy without the secrets of the call, wherever and whenever this is called; for what the tool sends meanwhile. */
   readonly redact: <T>(value: T) => T
+  /** Keeps the secrets in mind for longer than the minute after the call; for work that outlives it, such as a task. */
+  readonly keep: () => void
 }
 
 /** A content block of text. */
@@ -36,20 +48,34 @@ export interface RefusedResult {
   isError: true
 }
 
+/** A client that can ask its person to open a page, and then calls again. */
+export interface AskingClient<F> {
+  /** Makes the result that has it ask. */
+  readonly ask: (error: ConnectRequiredError) => F
+  /** What the person said, where it has: `accept`, or anything else. */
+  readonly answer: string | undefined
+}
+
 /**
  * Runs a tool with the credential of its call.
  *
  * @param request - the call, as far as it is known: `tool`, `headers`, `authInfo`, `sessionId`, `signal`
  * @param run - the tool
- * @param refuse - makes the result of a call that is refused; by default a tool result with `isError`
+ * @param refuse - makes the result of a call that is refused; by default, and for `undefined`, a tool result with `isError`
+ * @param client - for a client that can ask its person to connect the account
  */
 export type ToolRunner = <R, F = never>(
   request: AdapterRequest,
   run: (call: ToolCall) => Promise<R> | R,
-  refuse?: (error: CredentialError) => F | Promise<F>,
+  refuse?: (error: CredentialError) => F | undefined,
+  client?: AskingClient<F>,
 ) => Promise<R | F | RefusedResult>
 
-const KINDS = { scopes: ['function'], redact: ['boolean', 'object'] } as const
+const KINDS = {
+  scopes: ['function'],
+  redact: ['boolean', 'object'],
+  connectTimeoutSeconds: ['seconds'],
+} as const
 
 /**
  * What happens to a tool call, whatever serves it: the source is asked, the tool runs in the scope of its call, what it
@@ -57,7 +83,7 @@ const KINDS = { scopes: ['function'], redact: ['boolean', 'object'] } as const
  * is no server of the MCP SDK.
  *
  * @param source - where the credential of a call comes from
- * @param options - `scopes` and `redact`, and what every adapter takes
+ * @param options - `scopes`, `redact` and `connectTimeoutSeconds`, and what every adapter takes
  * @param kinds - for adapters: the options that they have besides, with the kinds of value that each takes
  * @throws TypeError `ERR_INVALID_ARG_TYPE` for a source that is not a function, `ERR_INVALID_ARG_VALUE` for a bad option
  * @example
@@ -71,58 +97,167 @@ export function createToolRunner(
 ): ToolRunner {
   const ask = createAdapter(source, options, { ...KINDS, ...kinds })
   if (options.redact) assertOptions(options.redact, 'redact', { except: ['strings'] })
+  const runner = new Runner(ask, options)
+  return (request, run, refuse, client) => runner.run(request, run, refuse, client)
+}
 
-  return async <R, F>(
+class Runner {
+  readonly #ask: (request: AdapterRequest) => Promise<AdapterCall>
+  readonly #options: CreateToolRunnerOptions
+  readonly #connections: Connections
+
+  constructor(
+    ask: (request: AdapterRequest) => Promise<AdapterCall>,
+    options: CreateToolRunnerOptions,
+  ) {
+    this.#ask = ask
+    this.#options = options
+    this.#connections = new Connections(options)
+  }
+
+  async run<R, F>(
     given: AdapterRequest,
     run: (call: ToolCall) => Promise<R> | R,
-    refuse?: (error: CredentialError) => F | Promise<F>,
-  ) => {
-    const scopes = given.tool === undefined ? undefined : options.scopes?.(given.tool)
-    const call = await ask(scopes ? { ...given, scopes } : given)
+    refuse: ((error: CredentialError) => F | undefined) | undefined,
+    client: AskingClient<F> | undefined,
+  ): Promise<R | F | RefusedResult> {
+    const call = await this.#ask(this.#withScopes(given))
+    const { credential, refusal } = call
     // Nobody waits for the tool's result any more.
-    if (given.signal?.aborted) {
-      call.end({ outcome: 'failed', error: CANCELLED })
-      throw new Error(CANCELLED.message)
+    if (given.signal?.aborted) throw endCancelled(call)
+    const stop = async (error: CredentialError, result?: CallResult) => {
+      const canAsk = client && error instanceof ConnectRequiredError
+      const step = canAsk && (await this.#connections.nextStep(error, call.request, client.answer))
+      if (step === 'retry') return this.run(given, run, refuse, undefined)
+      call.end(result)
+      if (canAsk && step === 'ask') return client.ask(error)
+      return refuse?.(error) ?? toErrorResult(error.message)
     }
-    if (call.refusal) {
-      call.end()
-      return refuse ? refuse(call.refusal) : toToolResult(call.refusal)
-    }
-    const { credential } = call
-    const scrubber = new Scrubber(options)
+    if (refusal) return stop(refusal)
+    const scrubber = new Scrubber(this.#options)
     try {
-      const result: unknown = await runWithCredentials(credential, () => {
-        scrubber.enterScope()
-        return run({ credential, redact: scrubber.redact })
-      })
+      const enter = () => run(scrubber.enter(credential))
+      const result: unknown = await runWithCredentials(credential, enter)
+      const connectError = scrubber.connectErrorBehind(result)
+      if (connectError) throw connectError
+      const clean = scrubber.redact(result)
+      call.end(scrubber.describe(clean))
       // What is redacted keeps its shape.
-      const clean = scrubber.scrubResult(result) as R
-      const error = scrubber.describeFailure(clean)
-      call.end({ outcome: error ? 'failed' : 'ok', error, redacted: scrubber.found })
-      return clean
+      return clean as R
     } catch (thrown) {
-      const error = scrubber.describeThrown(thrown)
-      call.end({ outcome: 'failed', error, cause: thrown, redacted: scrubber.found })
-      throw scrubber.redact(thrown)
+      const clean = scrubber.redactThrown(thrown)
+      const failure = scrubber.describeThrown(thrown)
+      const isConnect = failure.error?.code === 'ERR_CREDENTIAL_CONNECT'
+      if (isConnect && thrown instanceof ConnectRequiredError) return stop(thrown, failure)
+      call.end(failure)
+      throw clean
     }
+  }
+
+  #withScopes(request: AdapterRequest): AdapterRequest {
+    const { tool } = request
+    const scopes = tool === undefined ? undefined : this.#options.scopes?.(tool)
+    return scopes ? { ...request, scopes } : request
   }
 }
 
-const CANCELLED: CallError = {
-  name: 'AbortError',
-  code: undefined,
-  message: 'The call was cancelled.',
+function endCancelled(call: AdapterCall): Error {
+  const message = 'The call was cancelled.'
+  call.end({ outcome: 'failed', error: { name: 'AbortError', code: undefined, message } })
+  return new Error(message)
 }
+
+// Connecting an account
+
+/** Of all calls of one owner, one has its person asked, and one check is polled for all. */
+class Connections {
+  readonly #options: CreateToolRunnerOptions
+  readonly #milliseconds: number
+  readonly #waits = new Map<unknown, Wait>()
+
+  constructor(options: CreateToolRunnerOptions) {
+    this.#options = options
+    // Where there are no timers, nothing is waited for.
+    this.#milliseconds = timers.setTimeout ? (options.connectTimeoutSeconds ?? 30) * 1000 : 0
+  }
+
+  async nextStep(
+    error: ConnectRequiredError,
+    request: CredentialRequest,
+    answer: string | undefined,
+  ): Promise<'ask' | 'retry' | 'refuse'> {
+    const label = labelFor(request, this.#options)
+    const open = this.#waits.get(label)
+    if (answer === undefined && !open) {
+      // Whose calls belong together is known by the label alone.
+      if (label !== undefined) this.#start(label, error)
+      return 'ask'
+    }
+    const isDeclined = answer !== undefined && answer !== 'accept'
+    if (isDeclined) open?.prolong(0)
+    if (isDeclined || !error.isConnected) return 'refuse'
+    const wait = open ?? this.#start(label ?? error, error)
+    if (answer === 'accept') wait.prolong(this.#milliseconds)
+    return (await wait.isConnected) ? 'retry' : 'refuse'
+  }
+
+  #start(owner: unknown, { isConnected }: ConnectRequiredError): Wait {
+    const wait = new Wait(isConnected ?? (() => false), this.#milliseconds)
+    this.#waits.set(owner, wait)
+    void wait.isConnected.then(() => this.#waits.delete(owner))
+    return wait
+  }
+}
+
+const FIRST_PAUSE = 250
+const LONGEST_PAUSE = 2000
+
+/** Polls a check until it says yes, or the time is over. */
+class Wait {
+  readonly isConnected: Promise<boolean>
+  #end = 0
+  #pause = 0
+
+  constructor(check: () => boolean | Promise<boolean>, milliseconds: number) {
+    this.prolong(milliseconds)
+    this.isConnected = this.#poll(check)
+  }
+
+  prolong(milliseconds: number): void {
+    this.#end = Date.now() + milliseconds
+    this.#pause = FIRST_PAUSE
+  }
+
+  async #poll(check: () => boolean | Promise<boolean>): Promise<boolean> {
+    while (Date.now() < this.#end) {
+      await sleep(Math.min(this.#pause, this.#end - Date.now()))
+      this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE)
+      const isConnected = await Promise.resolve()
+        .then(check)
+        .catch(() => false)
+      if (isConnected) return true
+    }
+    return false
+  }
+}
+
+const timers = globalThis as { setTimeout?(fn: () => void, milliseconds: number): unknown }
+
+const sleep = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => timers.setTimeout?.(resolve, milliseconds))
+
+// What leaves
 
 const MAX_FOUND = 100
 const MAX_MESSAGE = 500
+const UNREADABLE = 'What the tool threw cannot be shown.'
 
 /** Takes the secrets of one call out of what it sends, and keeps what they were called. */
 class Scrubber {
-  readonly found: RedactedSecret[] = []
+  readonly #found: RedactedSecret[] = []
   readonly #option: CreateToolRunnerOptions['redact']
   readonly #limit: number
-  #credentials: () => readonly ResolvedCredential[] | undefined = () => []
+  #scope: CapturedScope | undefined
 
   constructor({ redact, onCall }: CreateToolRunnerOptions) {
     this.#option = redact
@@ -131,57 +266,86 @@ class Scrubber {
   }
 
   /** Makes this the scrubber of the current scope. */
-  enterScope(): void {
-    this.#credentials = captureScopedCredentials()
+  enter(credential: ToolCall['credential']): ToolCall {
+    const scope = captureScope()
+    this.#scope = scope
+    return { credential, redact: this.redact, keep: scope.keep }
   }
 
-  readonly redact = <T>(value: T): T => this.#search(value).clean
-
-  scrubResult<T>(result: T): T {
-    const { structuredContent } = partsOf(result)
-    const secret = this.#search(structuredContent).name
+  readonly redact = <T>(value: T): T => {
+    const secret = this.#search(partsOf(value)['structuredContent']).name
     // A redacted value may not fit the schema of the tool.
     if (secret) return withhold('structured result', secret) as T
-    return this.redact(this.#withoutBase64(result))
+    return this.#search(this.#withoutBase64(value)).clean
+  }
+
+  redactThrown(thrown: unknown): unknown {
+    try {
+      return this.redact(thrown)
+    } catch {
+      return new Error(UNREADABLE)
+    }
   }
 
   /** Redacted base64 is none any more, so that the SDKs would refuse the whole result. */
   #withoutBase64<T>(result: T): T {
-    const { content, contents, messages } = partsOf(result)
-    const check = (block: Block): Block => {
-      const base64 = block.data ?? block.blob ?? block.resource?.blob
-      const { name } = this.#search(base64)
-      if (name === undefined) return block
-      const [text] = withhold('content', name).content
-      return 'uri' in block ? { uri: block.uri, text: text?.text } : { ...text }
+    for (const name of ['content', 'contents', 'messages']) {
+      const blocks = listOf(partsOf(result)[name])
+      const checked = blocks.map(this.#checkBlock)
+      const isSame = checked.every((block, index) => block === blocks[index])
+      if (!isSame) return { ...result, [name]: checked }
     }
-    if (content?.some(hasBase64)) return { ...result, content: content.map(check) }
-    if (contents?.some(hasBase64)) return { ...result, contents: contents.map(check) }
-    if (!messages?.some(({ content }) => hasBase64(content))) return result
-    const checked = messages.map((message) => ({ ...message, content: check(message.content) }))
-    return { ...result, messages: checked }
+    return result
   }
 
-  /** What a tool result with isError says, for the operator. */
-  describeFailure(result: unknown): CallError | undefined {
+  /** A block of a tool, the contents of a resource, or a message of a prompt, which holds a block. */
+  readonly #checkBlock = (block: unknown): unknown => {
+    const { content, data, blob, resource, uri } = partsOf(block)
+    const checked = isObject(content) ? this.#checkBlock(content) : content
+    if (checked !== content) return { ...partsOf(block), content: checked }
+    const secret = this.#search(data ?? blob ?? partsOf(resource)['blob']).name
+    if (secret === undefined) return block
+    const [notice] = withhold('content', secret).content
+    return uri === undefined ? notice : { uri, text: notice?.text }
+  }
+
+  /** The error that asks to connect, of which an SDK has made a text. */
+  connectErrorBehind(result: unknown): ConnectRequiredError | undefined {
+    const error = this.#scope?.connectError()
     const { isError, content } = partsOf(result)
-    if (isError !== true) return undefined
-    const block = content?.find(({ text }) => typeof text === 'string')
-    return this.#toCallError('ToolError', block?.text)
+    if (!error || isError !== true) return undefined
+    return textsOf(content).includes(error.message) ? error : undefined
   }
 
-  describeThrown(error: unknown): CallError {
-    if (error instanceof CredentialError) return describeError(error)
-    if (error instanceof Error) return this.#toCallError(error.name, error.message)
-    return this.#toCallError('Error', error)
+  describe(result: unknown): CallResult {
+    const { isError, content } = partsOf(result)
+    const redacted = [...this.#found]
+    if (isError !== true) return { outcome: 'ok', redacted }
+    const [text = 'The tool returned an error.'] = textsOf(content)
+    return { outcome: 'failed', error: this.#toCallError('ToolError', text), redacted }
+  }
+
+  describeThrown(thrown: unknown): CallResult {
+    const redacted = [...this.#found]
+    return { outcome: 'failed', error: this.#describeError(thrown), cause: thrown, redacted }
+  }
+
+  #describeError(thrown: unknown): CallError {
+    try {
+      if (!(thrown instanceof Error)) return this.#toCallError('Error', String(thrown))
+      const code = thrown instanceof CredentialError ? thrown.code : undefined
+      return this.#toCallError(thrown.name, thrown.message, code)
+    } catch {
+      return this.#toCallError('Error', UNREADABLE)
+    }
   }
 
   /** Events hold no secret, whatever the server has chosen for its results. */
-  #toCallError(name: string, message: unknown): CallError {
-    const credentials = this.#credentials()
+  #toCallError(name: string, message: string, code?: CallError['code']): CallError {
+    const credentials = this.#scope?.credentials()
     const show = (text: string) =>
-      credentials === undefined ? REDACTED : redactSecrets(text, credentials).slice(0, MAX_MESSAGE)
-    return { name: show(name), code: undefined, message: show(String(message)) }
+      credentials ? redactSecrets(text, credentials).slice(0, MAX_MESSAGE) : REDACTED
+    return { name: show(name), code, message: show(message) }
   }
 
   #search<T>(value: T): { readonly clean: T; readonly name: string | undefined } {
@@ -189,45 +353,34 @@ class Scrubber {
     let name: string | undefined
     const onRedact = (secret: RedactedSecret) => {
       name ??= secret.name
-      if (this.found.length < this.#limit) this.found.push(secret)
+      if (this.#found.length < this.#limit) this.#found.push(secret)
     }
-    const credentials = this.#credentials()
+    const credentials = this.#scope?.credentials()
+    // Nobody knows any more what would have to be taken out.
     if (credentials === undefined) return { clean: REDACTED as T, name: 'unknown' }
     const clean = redactSecrets(value, credentials, { except: this.#option?.except, onRedact })
     return { clean, name }
   }
 }
 
-// Where a result has base64: in the blocks of tools and prompts, and in the contents of resources.
-interface Block {
-  readonly uri?: unknown
-  readonly text?: unknown
-  readonly data?: unknown
-  readonly blob?: unknown
-  readonly resource?: { readonly blob?: unknown } | undefined
+/** What is looked at of a result, and of the blocks in it: of tools, prompts and resources. */
+type Parts = Readonly<Record<string, unknown>>
+
+const isObject = (value: unknown): value is Parts => typeof value === 'object' && value !== null
+
+const partsOf = (value: unknown): Parts => (isObject(value) ? value : {})
+
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
+
+function textsOf(content: unknown): string[] {
+  const texts = listOf(content).map((block) => partsOf(block)['text'])
+  return texts.filter((text) => typeof text === 'string')
 }
-
-interface ResultParts {
-  readonly isError?: unknown
-  readonly structuredContent?: unknown
-  readonly content?: readonly Block[]
-  readonly contents?: readonly Block[]
-  readonly messages?: readonly { readonly content: Block }[]
-}
-
-const partsOf = (result: unknown): ResultParts => (isObject(result) ? result : {})
-
-const hasBase64 = (block: Block): boolean =>
-  (block.data ?? block.blob ?? block.resource?.blob) !== undefined
 
 const withhold = (what: string, name: string): RefusedResult =>
   toErrorResult(`The ${what} of the tool was withheld, because it held a secret (${name}).`)
-
-const toToolResult = ({ message }: CredentialError): RefusedResult => toErrorResult(message)
 
 const toErrorResult = (text: string): RefusedResult => ({
   content: [{ type: 'text', text }],
   isError: true,
 })
-
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null

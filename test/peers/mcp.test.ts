@@ -57,7 +57,7 @@ for (const { name, overHttp, connect } of WIRINGS) {
             assert.equal(result.isError, true)
             assert.match(
               textOf(result),
-              /X-MCP-Cred-Signature (does not fit|header: it did not come from the gateway)/,
+              /X-MCP-Cred-Signature (does not match|header: it did not come from the gateway)/,
             )
           })
         }
