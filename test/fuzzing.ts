@@ -14,6 +14,7 @@ import { createSignatureVerifier, signHeaders } from 'mcp-credentials/signature'
 import type { ResolvedCredential } from 'mcp-credentials'
 import { findLeak, renderings } from './helper.ts'
 import { randomNumbers } from './interleaving.ts'
+import { fuzzUndoing } from './undoing.ts'
 
 type Texts = Record<string, string>
 
@@ -70,13 +71,13 @@ const NAMES = [
 ]
 
 class Mutator {
-  readonly #random: () => number
+  readonly random: () => number
   constructor(seed: number) {
-    this.#random = randomNumbers(seed)
+    this.random = randomNumbers(seed)
   }
 
   below(limit: number): number {
-    return Math.floor(this.#random() * limit)
+    return Math.floor(this.random() * limit)
   }
   pick<T>(items: readonly T[]): T {
     return items[this.below(items.length)] as T
@@ -290,6 +291,7 @@ const TARGETS: [name: string, times: number, fuzz: (mutator: Mutator) => void | 
   ['parseHeaders', 40, fuzzHeaders],
   ['verify', 10, fuzzVerify],
   ['redactSecrets', 40, fuzzRedaction],
+  ['undoing', 40, (mutator) => fuzzUndoing(mutator.random)],
   ['time', 1, fuzzTime],
 ]
 
