@@ -24,13 +24,13 @@ export interface CreateRefresherOptions extends TokenEndpointOptions {
   readonly leewaySeconds?: number | undefined
   /**
    * Saves what has been refreshed. The calls that have waited for the request wait for it too, as long as a request may
-   * take; where it fails it is called again later. It gets a grant where an answer held a new refresh token, but no access
-   * token that can be used, and there was none before.
+   * take; where it fails it is called again later. Where an answer held a new refresh token, but no access token that can be
+   * used, it gets the last one that there was.
    */
   readonly onRefresh?: OnRefresh | undefined
 }
 
-type OnRefresh = (credential: OAuthCredential | RefreshGrant) => unknown
+type OnRefresh = (credential: OAuthCredential) => unknown
 
 /**
  * Keeps OAuth tokens fresh (RFC 6749 section 6): one request for however many calls wait, and after a failure none for a
@@ -170,9 +170,10 @@ class RefreshService {
 
   /** Saves what nobody has saved, unless that is going on. */
   #save(lineage: Lineage): Promise<void> | undefined {
-    if (lineage.saving !== undefined || lineage.unsaved === undefined) return lineage.saving
     const { onRefresh } = this.#options
-    if (onRefresh === undefined) return undefined
+    // A grant has no access token yet: it waits for one.
+    const isSaveable = onRefresh !== undefined && lineage.unsaved instanceof OAuthCredential
+    if (lineage.saving !== undefined || !isSaveable) return lineage.saving
     lineage.saving = outsideOfScopes(() => this.#saveAll(lineage, onRefresh))
     // Not all that could hear that it failed wait for it.
     lineage.saving.catch(() => undefined)
@@ -182,13 +183,14 @@ class RefreshService {
   async #saveAll(lineage: Lineage, onRefresh: OnRefresh): Promise<void> {
     try {
       // What has been refreshed meanwhile is saved as well, and last.
-      while (lineage.unsaved !== undefined) {
+      while (lineage.unsaved instanceof OAuthCredential) {
         const credential = lineage.unsaved
         await inTime(this.#options.timeoutSeconds, 'onRefresh', () => onRefresh(credential))
         if (lineage.unsaved === credential) lineage.unsaved = undefined
       }
     } catch (error) {
-      lineage.pause.begin(error)
+      // A longer one that the token endpoint has asked for goes on.
+      if (!lineage.pause.isOn) lineage.pause.begin(error)
       throw error
     } finally {
       lineage.saving = undefined

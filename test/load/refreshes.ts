@@ -1,7 +1,7 @@
 // What a refresher keeps. Run by hand: npm run build && tsc -p test/load && node --expose-gc test/load/dist/refreshes.js
 import { OAuthCredential } from 'mcp-credentials'
 import { createRefresher } from 'mcp-credentials/oauth'
-import type { Refresher, RefreshGrant } from 'mcp-credentials'
+import type { Refresher } from 'mcp-credentials'
 
 const flag = (name: string, fallback: number) =>
   Number(process.argv[process.argv.indexOf(`--${name}`) + 1 || Infinity] ?? fallback)
@@ -75,8 +75,8 @@ const report = (name: string, megabytes: number) =>
 async function savedAccounts(): Promise<void> {
   const generations = new Uint32Array(ACCOUNTS)
   const saved = new Uint32Array(ACCOUNTS)
-  const onRefresh = (credential: OAuthCredential | RefreshGrant) => {
-    const account = Number(credential.extra?.['account'])
+  const onRefresh = (credential: OAuthCredential) => {
+    const account = Number(credential.extra['account'])
     saved[account] = Number(credential.refreshToken?.split('-')[4])
   }
   const refresh = createRefresher({ fetch: createEndpoint('saved', generations), onRefresh })

@@ -6,13 +6,12 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OAuthCredential } from 'mcp-credentials'
 import { createRefresher, CredentialRefreshError } from 'mcp-credentials/oauth'
-import type { Refresher, RefreshGrant } from 'mcp-credentials'
+import type { Refresher } from 'mcp-credentials'
 import { startAuthorizationServer } from './authorization-server.js'
 import type { AuthorizationServer } from './authorization-server.js'
 import { listen } from './wirings.js'
 
 const LIFETIME = 120
-const TIMEOUT_SECONDS = 0.2
 const HOUR = 3600
 
 /** The same numbers each time. */
@@ -64,10 +63,14 @@ const INSTEAD = new Map<string, readonly [Instead, seconds: number]>([
   ],
   ['a redirect', [(response) => response.writeHead(307, { location: '/elsewhere' }).end(), 1]],
   ['an error page', [(response) => response.writeHead(200).end('<html>FAKE</html>'), 1]],
-  ['no answer', [() => {}, 1]],
-  ['a body without an end', [(response) => response.writeHead(200).write('{'), 1]],
   ['an endless body', [pour, 1]],
   ['a reset', [(response) => response.socket?.resetAndDestroy(), 1]],
+])
+
+/** Those that are given up. */
+const HANGING = new Map<string, Instead>([
+  ['no answer', () => {}],
+  ['a body without an end', (response) => response.writeHead(200).write('{')],
 ])
 
 function pour(response: ServerResponse): void {
@@ -87,6 +90,7 @@ const SPOILT = new Map<string, object>([
 ])
 
 const FAULTS = [...INSTEAD.keys(), ...SPOILT.keys()]
+const HANGING_FAULTS = [...HANGING.keys()]
 
 interface Sent {
   readonly account: string
@@ -123,8 +127,8 @@ class Saboteur {
     const { setbacks } = this.#clock
     const entry: Sent = { account, token, at: Date.now(), setbacks, fault, isGranted: false }
     this.sent.push(entry)
-    const instead = INSTEAD.get(fault ?? '')
-    if (instead) return instead[0](response)
+    const instead = INSTEAD.get(fault ?? '')?.[0] ?? HANGING.get(fault ?? '')
+    if (instead) return instead(response)
     const answer = await fetch(`${this.#server.origin}/token`, {
       method: 'POST',
       headers: {
@@ -199,35 +203,61 @@ class DiskIsFull extends Error {}
 
 /** Where accounts are saved, unless that fails, hangs, or calls the refresher. */
 class Store {
-  readonly rows: Map<string, OAuthCredential | RefreshGrant>
+  readonly rows: Map<string, OAuthCredential>
   readonly #random: () => number
+  readonly #hung: ((reason: Error) => void)[] = []
+  #running = 0
   refresh: Refresher | undefined
   isReliable = false
-  counts = { saved: 0, failed: 0, hung: 0, nested: 0 }
+  /** Whether what does not fail hangs. */
+  isHanging = false
+  counts = { saved: 0, failed: 0, slow: 0, nested: 0 }
 
   constructor(environment: Map<string, OAuthCredential>, random: () => number) {
     this.rows = new Map(environment)
     this.#random = random
   }
 
-  async save(credential: OAuthCredential | RefreshGrant): Promise<void> {
+  /** Ends what hangs. */
+  release(): void {
+    for (const reject of this.#hung) reject(new DiskIsFull('the disk has gone'))
+  }
+
+  /** Until nothing is saved any more but what hangs. */
+  async idle(): Promise<void> {
+    for (let quiet = 0; quiet < 3; quiet++) {
+      if (this.#running > 0) quiet = 0
+      await sleep(2)
+    }
+  }
+
+  async save(credential: OAuthCredential): Promise<void> {
+    if (this.isHanging) return new Promise((_, reject) => this.#hung.push(reject))
+    this.#running += 1
+    try {
+      await this.#save(credential)
+    } finally {
+      this.#running -= 1
+    }
+  }
+
+  async #save(credential: OAuthCredential): Promise<void> {
     const chance = this.isReliable ? 1 : this.#random()
     if (chance < 0.1) {
       this.counts.failed += 1
       throw new DiskIsFull('the disk is full')
     }
-    if (chance < 0.12) {
-      this.counts.hung += 1
-      return new Promise(() => {})
+    if (chance < 0.15) {
+      this.counts.slow += 1
+      await sleep(100)
     }
     this.counts.saved += 1
-    this.rows.set(String(credential.extra?.['account']), credential)
+    this.rows.set(String(credential.extra['account']), credential)
     if (chance < 0.3) {
       this.counts.nested += 1
       await this.refresh?.(credential).catch(() => undefined)
       await this.refresh?.(credential, { force: true }).catch(() => undefined)
     }
-    return undefined
   }
 }
 
@@ -237,9 +267,13 @@ test('chaos: no refresh token is used twice, one request a pause, and nobody fai
     const pick = <T>(items: readonly T[]): T | undefined =>
       items[Math.floor(random() * items.length)]
     const store = new Store(environment, random)
-    const options = { allowInsecureLoopback: true, timeoutSeconds: TIMEOUT_SECONDS }
-    const refresh = createRefresher({ ...options, onRefresh: (one) => store.save(one) })
-    store.refresh = refresh
+    const onRefresh = (credential: OAuthCredential) => store.save(credential)
+    const options = { allowInsecureLoopback: true, onRefresh }
+    const patient = createRefresher(options)
+    // For the rounds in which nothing is answered, so that no answer comes too late.
+    const impatient = createRefresher({ ...options, timeoutSeconds: 0.1 })
+    let refresh = patient
+    let turn = 0
     const outcomes = { served: 0, refused: 0, forced: 0 }
 
     async function call(account: string): Promise<void> {
@@ -264,19 +298,30 @@ test('chaos: no refresh token is used twice, one request a pause, and nobody fai
       }
     }
 
-    for (let round = 0; round < 80; round++) {
+    for (let round = 0; round < 96; round++) {
+      const isHanging = round % 8 === 7
       const share = pick([0, 0.3, 0.8]) ?? 0
-      saboteur.fault = () => (random() < share ? pick(FAULTS) : undefined)
+      const faults = isHanging ? HANGING_FAULTS : FAULTS
+      const isFaulty = () => isHanging || random() < share
+      // One after the other, so that each has its turn.
+      saboteur.fault = () => (isFaulty() ? faults[turn++ % faults.length] : undefined)
+      refresh = isHanging ? impatient : patient
+      Object.assign(store, { isHanging, refresh })
       const calls: Promise<void>[] = []
       for (const account of environment.keys())
         for (let index = 0; index < 5; index++) calls.push(call(account))
       await Promise.all(calls)
+      // What onRefresh has started goes on when the calls are over.
+      await store.idle()
       clock.jump(pick([0, 0.5, 2, 30, 61, 90, 150, -20, -HOUR, HOUR, HOUR]) ?? 0)
     }
 
     saboteur.fault = () => undefined
-    store.isReliable = true
-    clock.jump(2 * HOUR)
+    refresh = patient
+    Object.assign(store, { isHanging: false, isReliable: true, refresh })
+    store.release()
+    await store.idle()
+    clock.jump(24 * HOUR)
     for (const [account, given] of environment) {
       const credential = await refresh(given)
       assert.equal(await server.ownerOf(credential), account)
@@ -291,7 +336,7 @@ test('chaos: no refresh token is used twice, one request a pause, and nobody fai
     // That there was chaos at all.
     const seen = new Set(sent.map(({ fault }) => fault))
     assert.deepEqual(
-      FAULTS.filter((fault) => !seen.has(fault)),
+      [...FAULTS, ...HANGING_FAULTS].filter((fault) => !seen.has(fault)),
       [],
     )
     for (const count of [...Object.values(outcomes), ...Object.values(store.counts)])
