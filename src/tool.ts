@@ -97,7 +97,7 @@ export function createToolRunner(
 ): ToolRunner {
   const ask = createAdapter(source, options, { ...KINDS, ...kinds })
   if (options.redact) assertOptions(options.redact, 'redact', { except: ['strings'] })
-  const runner = new Runner(ask, options)
+  const runner = new Runner(ask, options, new Connections(source, options))
   return (request, run, refuse, client) => runner.run(request, run, refuse, client)
 }
 
@@ -109,10 +109,11 @@ class Runner {
   constructor(
     ask: (request: AdapterRequest) => Promise<AdapterCall>,
     options: CreateToolRunnerOptions,
+    connections: Connections,
   ) {
     this.#ask = ask
     this.#options = options
-    this.#connections = new Connections(options)
+    this.#connections = connections
   }
 
   async run<R, F>(
@@ -169,16 +170,20 @@ function endCancelled(call: AdapterCall): Error {
 
 // Connecting an account
 
+// By source and owner, since some servers live for one request alone.
+const waits = new WeakMap<CredentialSource, Map<unknown, Wait>>()
+
 /** Of all calls of one owner, one has its person asked, and one check is polled for all. */
 class Connections {
   readonly #options: CreateToolRunnerOptions
   readonly #milliseconds: number
-  readonly #waits = new Map<unknown, Wait>()
+  readonly #waits: Map<unknown, Wait>
 
-  constructor(options: CreateToolRunnerOptions) {
+  constructor(source: CredentialSource, options: CreateToolRunnerOptions) {
     this.#options = options
-    // Where there are no timers, nothing is waited for.
-    this.#milliseconds = timers.setTimeout ? (options.connectTimeoutSeconds ?? 30) * 1000 : 0
+    this.#milliseconds = (options.connectTimeoutSeconds ?? 30) * 1000
+    this.#waits = waits.get(source) ?? new Map()
+    waits.set(source, this.#waits)
   }
 
   async nextStep(
@@ -198,13 +203,13 @@ class Connections {
     if (isDeclined || !error.isConnected) return 'refuse'
     const wait = open ?? this.#start(label ?? error, error)
     if (answer === 'accept') wait.prolong(this.#milliseconds)
-    return (await wait.isConnected) ? 'retry' : 'refuse'
+    return (await wait.outcome) ? 'retry' : 'refuse'
   }
 
   #start(owner: unknown, { isConnected }: ConnectRequiredError): Wait {
     const wait = new Wait(isConnected ?? (() => false), this.#milliseconds)
     this.#waits.set(owner, wait)
-    void wait.isConnected.then(() => this.#waits.delete(owner))
+    void wait.outcome.then(() => this.#waits.delete(owner))
     return wait
   }
 }
@@ -214,13 +219,13 @@ const LONGEST_PAUSE = 2000
 
 /** Polls a check until it says yes, or the time is over. */
 class Wait {
-  readonly isConnected: Promise<boolean>
+  readonly outcome: Promise<boolean>
   #end = 0
   #pause = 0
 
   constructor(check: () => boolean | Promise<boolean>, milliseconds: number) {
     this.prolong(milliseconds)
-    this.isConnected = this.#poll(check)
+    this.outcome = this.#poll(check)
   }
 
   prolong(milliseconds: number): void {
@@ -232,6 +237,7 @@ class Wait {
     while (Date.now() < this.#end) {
       await sleep(Math.min(this.#pause, this.#end - Date.now()))
       this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE)
+      // A check that fails is no answer.
       const isConnected = await Promise.resolve()
         .then(check)
         .catch(() => false)
@@ -241,10 +247,12 @@ class Wait {
   }
 }
 
-const timers = globalThis as { setTimeout?(fn: () => void, milliseconds: number): unknown }
-
 const sleep = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => timers.setTimeout?.(resolve, milliseconds))
+  new Promise((resolve) => (globalThis as unknown as Timers).setTimeout(resolve, milliseconds))
+
+interface Timers {
+  setTimeout(fn: () => void, milliseconds: number): unknown
+}
 
 // What leaves
 
