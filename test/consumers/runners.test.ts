@@ -29,6 +29,14 @@ test('the tool gets the credential of its call', async () => {
 test('outside of a call it gets none', async () => {
   await expect(forecast()).rejects.toThrow('There is no credential in this context')
 })
+test('credentials are equal when all that they hold is', () => {
+  const [one, same, two, three] = ['a', 'a', 'b', 'c'].map((apiKey) => new StaticCredential({ apiKey }))
+  expect([one, one]).toEqual([same, same])
+  expect([one, one]).toStrictEqual([same, same])
+  // One in 65,536 looks the same.
+  expect([one, one]).not.toEqual([two, three])
+  expect([one, one]).not.toStrictEqual([two, three])
+})
 test('every export can be loaded', () => {
   for (const loaded of everything) expect(Object.keys(loaded).length).toBeGreaterThan(0)
 })
@@ -155,6 +163,7 @@ describe('a test of a tool passes, and one that is wrong fails', () => {
         [
           ['the tool gets the credential of its call', 'passed'],
           ['outside of a call it gets none', 'passed'],
+          ['credentials are equal when all that they hold is', 'passed'],
           ['every export can be loaded', 'passed'],
           ['what is wrong fails', 'failed'],
         ],
