@@ -2,7 +2,7 @@ import { outsideOfScopes } from './context.ts'
 import { assertCredential } from './credential.ts'
 import type { ResolvedCredential } from './credential.ts'
 import { assertOptions, misuse } from './errors.ts'
-import type { CredentialRequest, CredentialSource } from './source.ts'
+import type { CredentialRequest } from './source.ts'
 
 /** Options of {@link cached}. */
 export interface CachedOptions {
@@ -17,7 +17,9 @@ export interface CachedOptions {
 }
 
 /** A source that remembers. */
-export interface CachedSource extends CredentialSource {
+export interface CachedSource {
+  /** What every `CredentialSource` is. */
+  (request: CredentialRequest): Promise<ResolvedCredential>
   /** Forgets the credential of a key, and that it is being loaded: the next call loads it anew. */
   invalidate(key: string): void
 }

@@ -12,10 +12,7 @@ interface FileSystem {
 }
 interface Runtime {
   readonly process?: { getBuiltinModule?(id: 'node:fs'): FileSystem | undefined }
-  readonly TextDecoder: new (
-    encoding: 'utf-8',
-    options: { readonly fatal: true },
-  ) => { decode(bytes: Uint8Array): string }
+  readonly TextDecoder: new (name: string, options: object) => { decode(bytes: Uint8Array): string }
 }
 const runtime = globalThis as unknown as Runtime
 
@@ -42,7 +39,7 @@ export function withFiles(prefix: string, env: Environment): Environment {
   const start = prefix.toUpperCase()
   const files = new Map<string, SecretFile>()
   const isOurs = (name: string) => name.startsWith(start) && isVariable(name.slice(start.length))
-  const isPointer = (name: string) => name.endsWith(SUFFIX) && isOurs(name.slice(0, -SUFFIX.length))
+  const isPointer = (name: string) => name.endsWith(SUFFIX) && isOurs(withoutSuffix(name))
 
   function get(name: string): string | undefined {
     if (isPointer(name)) return undefined
@@ -56,25 +53,20 @@ export function withFiles(prefix: string, env: Environment): Environment {
     return file.read()
   }
 
-  const list = () =>
-    Object.keys(env).map((name) => (isPointer(name) ? name.slice(0, -SUFFIX.length) : name))
   const has = (name: string) =>
     !isPointer(name) && (name in env || (isOurs(name) && name + SUFFIX in env))
-
-  return new Proxy<Record<string, string | undefined>>(
-    {},
-    {
-      get: (_, name) => (typeof name === 'string' ? get(name) : undefined),
-      has: (_, name) => typeof name === 'string' && has(name),
-      ownKeys: () => [...new Set(list())],
-      // Without the value: to list the names reads no file.
-      getOwnPropertyDescriptor: (_, name) =>
-        typeof name === 'string' && has(name)
-          ? { enumerable: true, configurable: true }
-          : undefined,
-    },
-  )
+  const list = () => Object.keys(env).map((name) => (isPointer(name) ? withoutSuffix(name) : name))
+  return new Proxy<Record<string, string | undefined>>(Object.create(null), {
+    get: (_, name) => get(String(name)),
+    has: (_, name) => has(String(name)),
+    ownKeys: () => [...new Set(list())],
+    // Without the value: to list the names reads no file.
+    getOwnPropertyDescriptor: (_, name) => (has(String(name)) ? LISTED : undefined),
+  })
 }
+
+const LISTED: PropertyDescriptor = { enumerable: true, configurable: true }
+const withoutSuffix = (name: string): string => name.slice(0, -SUFFIX.length)
 
 const SECOND = 1000
 const MAX_BYTES = 65_536
@@ -133,11 +125,7 @@ class SecretFile {
 
   #ask<T>(question: (files: FileSystem) => T): T {
     const files = runtime.process?.getBuiltinModule?.('node:fs')
-    if (files === undefined)
-      throw new CredentialError(
-        'ERR_CREDENTIAL_UNAVAILABLE',
-        `${this.#variable} is set, but this runtime has no files.`,
-      )
+    if (!files) throw unavailable(`${this.#variable} is set, but this runtime has no files.`)
     try {
       return question(files)
     } catch (error) {
@@ -155,3 +143,6 @@ class SecretFile {
 
 const invalid = (message: string): CredentialError =>
   new CredentialError('ERR_CREDENTIAL_INVALID', message, { isServerFault: true })
+
+const unavailable = (message: string): CredentialError =>
+  new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', message)

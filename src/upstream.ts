@@ -79,7 +79,8 @@ export function createFetch(options: CreateFetchOptions): UpstreamFetch {
   })
   const { baseUrl, allowInsecureLoopback } = options
   if (typeof baseUrl !== 'function') readBase(baseUrl, allowInsecureLoopback)
-  return ((input: unknown, init?: Init) => exchange(input, init ?? {}, options)) as UpstreamFetch
+  const fetch = (input: unknown, init?: Init): unknown => exchange(input, init ?? {}, options)
+  return fetch as UpstreamFetch
 }
 
 /** A request whose URL is below the base URL. */
@@ -89,11 +90,7 @@ interface Message extends Init {
 
 const MAX_REDIRECTS = 20
 
-async function exchange(
-  input: unknown,
-  init: Init,
-  options: CreateFetchOptions,
-): Promise<Response> {
+async function exchange(input: unknown, init: Init, options: CreateFetchOptions) {
   const { baseUrl, authorize, redirects, allowInsecureLoopback } = options
   let credential = authorize ? getCredentials() : getCredentials('oauth')
   const base = typeof baseUrl === 'string' ? baseUrl : baseUrl(credential)
@@ -136,8 +133,7 @@ function resolve(input: string, base: string): Url {
   // Some servers take an encoded slash for one.
   const decoded = url && parse(url.href.replace(/%2f|%5c/gi, '/'))
   if (url && decoded && isBelow(url, base) && isBelow(decoded, base)) return url
-  const message = 'createFetch takes a path that starts with a slash, or a URL below its base URL.'
-  throw misuse('ERR_INVALID_ARG_VALUE', message)
+  throw refusal('createFetch takes a path that starts with a slash, or a URL below its base URL.')
 }
 
 // By its text: the `origin` of a blob: URL is that of the page that made it, and says nothing of a user name.
@@ -154,11 +150,13 @@ function readBase(text: string, allowsLoopback = false): string {
   const isSecure =
     url?.href.startsWith('https:') || (allowsLoopback && LOOPBACK.test(`${url?.href}`))
   if (url && isSecure && url.href === url.origin + url.pathname) return url.href.replace(/\/$/, '')
-  throw misuse('ERR_INVALID_ARG_VALUE', BASE_URL)
+  throw refusal(BASE_URL)
 }
 
-const BASE_URL = `baseUrl must be an https: URL without user name, query and fragment. (allowInsecureLoopback allows http: \
-on this machine.)`
+const BASE_URL = `baseUrl must be an https: URL without user name, query and fragment, or an http: URL of this machine with \
+allowInsecureLoopback.`
+
+const refusal = (message: string): TypeError => misuse('ERR_INVALID_ARG_VALUE', message)
 
 /** The request that a redirect within the origin asks for, where it can be made (Fetch, section 4.4). */
 function redirected(message: Message, { status, headers }: Response): Message | undefined {
@@ -186,7 +184,7 @@ async function send(message: Message, credential: ResolvedCredential, options: C
   const all = await hushed(message, () => new runtime.Headers(message.headers))
   // Another host would be another tenant behind the same proxy.
   for (const name of ['host', ...Object.keys(headers)])
-    if (all.has(name)) throw misuse('ERR_INVALID_ARG_VALUE', `createFetch sets the header ${name}.`)
+    if (all.has(name)) throw refusal(`createFetch sets the header ${name} itself: leave it out.`)
   const fetch = (options.fetch ?? runtime.fetch) as Runtime['fetch']
   const url = new runtime.URL(message.url.href)
   return hushed(message, async () => {
@@ -207,7 +205,7 @@ async function hushed<T>({ signal }: Message, run: () => T | Promise<T>): Promis
   } catch (error) {
     if (signal?.aborted) throw signal.reason
     const { code, cause } = Object(error)
-    const known = /^\w{1,40}$/.exec(code ?? cause?.code)?.[0]
+    const [known] = /^\w{1,40}$/.exec(code ?? cause?.code ?? '') ?? []
     const reason = known === undefined ? '' : ` (${known})`
     throw Object.assign(new TypeError(`The request to the API failed${reason}.`), { code: known })
   }
