@@ -13,7 +13,9 @@ export interface Listening {
 }
 
 async function open(server: Server): Promise<Listening> {
-  server.listen(0, '127.0.0.1')
+  // A thousand clients may come at once, and be busy for a while.
+  server.keepAliveTimeout = 120_000
+  server.listen({ port: 0, host: '127.0.0.1', backlog: 2048 })
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return {
