@@ -35,7 +35,7 @@ const SUFFIX = '_FILE'
 export function withFiles(prefix: string, env: Environment): Environment {
   if (typeof prefix !== 'string')
     throw misuse('ERR_INVALID_ARG_TYPE', 'The prefix of the variables must be a string.')
-  assertObject(env, 'The environment')
+  assertObject(env, 'The environment', 'process.env')
   const start = prefix.toUpperCase()
   const files = new Map<string, SecretFile>()
   const isOurs = (name: string) => name.startsWith(start) && isVariable(name.slice(start.length))

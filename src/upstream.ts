@@ -69,7 +69,7 @@ export function createFetch(options: CreateFetchOptions): UpstreamFetch {
   assertOptions(options, 'createFetch', {
     baseUrl: ['string', 'function'],
     authorize: ['function'],
-    refresh: ['function'],
+    refresh: ['refresher'],
     redirects: ['boolean'],
     allowInsecureLoopback: ['boolean'],
     fetch: ['function'],
