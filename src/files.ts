@@ -56,13 +56,16 @@ export function withFiles(prefix: string, env: Environment): Environment {
   const has = (name: string) =>
     !isPointer(name) && (name in env || (isOurs(name) && name + SUFFIX in env))
   const list = () => Object.keys(env).map((name) => (isPointer(name) ? withoutSuffix(name) : name))
-  return new Proxy<Record<string, string | undefined>>(Object.create(null), {
-    get: (_, name) => get(String(name)),
-    has: (_, name) => has(String(name)),
-    ownKeys: () => [...new Set(list())],
-    // Without the value: to list the names reads no file.
-    getOwnPropertyDescriptor: (_, name) => (has(String(name)) ? LISTED : undefined),
-  })
+  return new Proxy<Record<string, string | undefined>>(
+    {},
+    {
+      get: (_, name) => get(String(name)),
+      has: (_, name) => has(String(name)),
+      ownKeys: () => [...new Set(list())],
+      // Without the value: to list the names reads no file.
+      getOwnPropertyDescriptor: (_, name) => (has(String(name)) ? LISTED : undefined),
+    },
+  )
 }
 
 const LISTED: PropertyDescriptor = { enumerable: true, configurable: true }
@@ -129,9 +132,10 @@ class SecretFile {
     try {
       return question(files)
     } catch (error) {
-      const { code } = Object(error)
+      const { code }: { code?: unknown } = Object(error)
+      const shown = /^E[A-Z]+$/.exec(String(code))
       if (code === 'ENOENT') throw this.#problem('does not exist')
-      throw this.#problem(/^E[A-Z]+$/.test(code) ? `cannot be read (${code})` : 'cannot be read')
+      throw this.#problem(shown ? `cannot be read (${shown[0]})` : 'cannot be read')
     }
   }
 

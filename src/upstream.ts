@@ -150,9 +150,9 @@ const LOOPBACK = /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)[:/]/
 
 function readBase(text: string, allowsLoopback = false): string {
   const url = parse(text)
-  const isSecure =
-    url?.href.startsWith('https:') || (allowsLoopback && LOOPBACK.test(`${url?.href}`))
-  if (url && isSecure && url.href === url.origin + url.pathname) return url.href.replace(/\/$/, '')
+  const href = url?.href ?? ''
+  const isSecure = href.startsWith('https:') || (allowsLoopback && LOOPBACK.test(href))
+  if (url && isSecure && href === url.origin + url.pathname) return href.replace(/\/$/, '')
   throw refusal(BASE_URL)
 }
 
@@ -178,7 +178,7 @@ function again(message: Message, url: Url): Message | undefined {
   return 'getReader' in body || Symbol.asyncIterator in body ? undefined : { ...message, url }
 }
 
-const bearer = ({ accessToken }: ResolvedCredential): Authorization => ({
+const bearer = ({ accessToken = '' }: ResolvedCredential): Authorization => ({
   headers: { authorization: `Bearer ${accessToken}` },
 })
 
@@ -188,7 +188,7 @@ async function send(message: Message, credential: ResolvedCredential, options: C
   // Another host would be another tenant behind the same proxy.
   for (const name of ['host', ...Object.keys(headers)])
     if (all.has(name)) throw refusal(`createFetch sets the header ${name} itself: leave it out.`)
-  const fetch = (options.fetch ?? runtime.fetch) as Runtime['fetch']
+  const { fetch = runtime.fetch } = options as Partial<Pick<Runtime, 'fetch'>>
   const url = new runtime.URL(message.url.href)
   return hushed(message, async () => {
     for (const [name, value] of Object.entries(headers)) all.set(name, value)
@@ -207,7 +207,7 @@ async function hushed<T>({ signal }: Message, run: () => T | Promise<T>): Promis
     return await run()
   } catch (error) {
     if (signal?.aborted) throw signal.reason
-    const { code, cause } = Object(error)
+    const { code, cause }: { code?: string; cause?: { code?: string } } = Object(error)
     const [known] = /^\w{1,40}$/.exec(code ?? cause?.code ?? '') ?? []
     const reason = known === undefined ? '' : ` (${known})`
     throw Object.assign(new TypeError(`The request to the API failed${reason}.`), { code: known })
