@@ -58,6 +58,11 @@ type OAuthVariable = keyof typeof OAUTH_VARIABLES
 
 const OAUTH_PROPERTIES = Object.keys(OAUTH_VARIABLES) as OAuthVariable[]
 
+/** Whether parseEnv reads a variable, by what stands behind the prefix in its name. */
+export const isVariable = (name: string): boolean =>
+  /^(?:CRED_TYPE|FIELDS|(?:FIELD|EXTRA)_.+)$/s.test(name) ||
+  Object.values<string>(OAUTH_VARIABLES).includes(name)
+
 /**
  * Reads a credential from environment variables; one that is set to the empty string counts as not set.
  *
@@ -206,7 +211,8 @@ class Variables {
     const { start } = this
     try {
       return this.#env[start + name]
-    } catch {
+    } catch (error) {
+      if (error instanceof CredentialError) throw error
       const permission = `--allow-env=${start === '' ? name : `${start}*`}`
       throw new CredentialError(
         'ERR_CREDENTIAL_UNAVAILABLE',

@@ -2,6 +2,7 @@
 
 declare module 'node:test' {
   export function test(name: string, fn: () => unknown): void
+  export function after(fn: () => unknown): void
   /** `skip` says why, where a runtime lacks what the test is about. */
   export function test(name: string, options: { skip: string | false }, fn: () => unknown): void
   export function describe(name: string, fn: () => void): void
@@ -55,8 +56,13 @@ declare module 'node:fs' {
   export function readdirSync(path: string, options?: { recursive: boolean }): string[]
   export function readFileSync(path: string, encoding: 'utf8'): string
   export function mkdtempSync(prefix: string): string
-  export function writeFileSync(path: string, text: string): void
+  export function writeFileSync(path: string, content: string | Uint8Array): void
   export function rmSync(path: string, options: { recursive: boolean }): void
+  export function mkdirSync(path: string, options: { recursive: boolean }): void
+  export function renameSync(from: string, to: string): void
+  export function statSync(path: string): { ctimeMs: number }
+  export function symlinkSync(target: string, path: string): void
+  export function truncateSync(path: string, size: number): void
 }
 
 declare module 'node:os' {

@@ -21,7 +21,7 @@ const ANYWHERE = [
   'naive-global',
 ]
 // What needs Web Crypto, and the Fetch API.
-const WEB = ['signature', 'refresh']
+const WEB = ['signature', 'refresh', 'cache', 'upstream']
 const WITH_STORE = [...ANYWHERE, 'context', 'isolation', 'fetch', ...WEB]
 const WITHOUT_STORE = [...ANYWHERE, 'no-async-local-storage', ...WEB]
 
