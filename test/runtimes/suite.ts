@@ -21,7 +21,7 @@ const ANYWHERE = [
   'naive-global',
 ]
 // What needs Web Crypto, and the Fetch API.
-const WEB = ['signature', 'refresh']
+const WEB = ['signature', 'refresh', 'accounts', 'accounts-refresh', 'accounts-seal']
 const WITH_STORE = [...ANYWHERE, 'context', 'isolation', 'fetch', ...WEB]
 const WITHOUT_STORE = [...ANYWHERE, 'no-async-local-storage', ...WEB]
 
