@@ -49,7 +49,7 @@ export function rotating(first: string, more: object = {}) {
     const answer = { access_token: `FAKE-access-${generation}`, refresh_token: current }
     return { ...answer, expires_in: 1, ...more }
   })
-  return { reused, ...server }
+  return { first, reused, ...server }
 }
 
 /** A refresh token of its own for each test: who has sent one is remembered by the process. */

@@ -21,7 +21,15 @@ const ANYWHERE = [
   'naive-global',
 ]
 // What needs Web Crypto, and the Fetch API.
-const WEB = ['signature', 'refresh', 'cache', 'upstream']
+const WEB = [
+  'signature',
+  'refresh',
+  'cache',
+  'upstream',
+  'accounts',
+  'accounts-refresh',
+  'accounts-seal',
+]
 const WITH_STORE = [...ANYWHERE, 'context', 'isolation', 'fetch', ...WEB]
 const WITHOUT_STORE = [...ANYWHERE, 'no-async-local-storage', ...WEB]
 
