@@ -188,7 +188,7 @@ async function send(message: Message, credential: ResolvedCredential, options: C
   // Another host would be another tenant behind the same proxy.
   for (const name of ['host', ...Object.keys(headers)])
     if (all.has(name)) throw refusal(`createFetch sets the header ${name} itself: leave it out.`)
-  const { fetch = runtime.fetch } = options as Partial<Pick<Runtime, 'fetch'>>
+  const { fetch = runtime.fetch } = options as unknown as Partial<Pick<Runtime, 'fetch'>>
   const url = new runtime.URL(message.url.href)
   return hushed(message, async () => {
     for (const [name, value] of Object.entries(headers)) all.set(name, value)
