@@ -74,7 +74,7 @@ for (const { name, overHttp, connect } of WIRINGS) {
             ],
             [
               setupWith('two, tokens'),
-              /^X-MCP-Cred-Access-Token has a comma in it: was the header sent twice\?/,
+              /^X-MCP-Cred-Access-Token has a comma in it, as if it was sent twice/,
             ],
           ]
         : [
