@@ -47,7 +47,7 @@ export function credentials(
     const { headers, auth: authInfo, method } = request
     const call = await ask({ headers, authInfo, method })
     if (call.refusal || isOver()) {
-      call.end({ outcome: 'failed' })
+      call.end({ status: CLIENT_LEFT })
       if (call.refusal && !isOver()) next(toError(toHttpRefusal(call.refusal)))
       return
     }
@@ -55,12 +55,16 @@ export function credentials(
       next()
       return whenOver
     })
-    call.end({ outcome: response.statusCode < 500 ? 'ok' : 'failed' })
+    call.end({ status: response.statusCode })
   }
 }
+
+// Of nginx; nobody gets to see it but the operator.
+const CLIENT_LEFT = 499
 
 /** A new one: that of the source may be frozen, or another request's too. */
 function toError({ status, error }: HttpRefusal): CredentialError {
   const { code, message, ...more } = error
-  return Object.assign(new CredentialError(code, message), { status }, more)
+  const isServerFault = status === 500
+  return Object.assign(new CredentialError(code, message, { isServerFault }), { status }, more)
 }

@@ -1,20 +1,10 @@
 // Credentials for handlers of the Fetch API: Cloudflare Workers, Deno, Bun, Hono, Next. Import it as
 // mcp-credentials/fetch, or copy this file.
-import { CLIENT_LEFT, createAdapter, runWithCredentials, toHttpRefusal } from 'mcp-credentials'
-import type {
-  AdapterCall,
-  AdapterOptions,
-  CredentialRequest,
-  CredentialSource,
-  HttpRefusal,
-} from 'mcp-credentials'
+import { bindToScope, createAdapter, runWithCredentials, toHttpRefusal } from 'mcp-credentials'
+import type { AdapterOptions, CredentialRequest, CredentialSource } from 'mcp-credentials'
 
 /** A `Request`, as far as this needs it. */
-export interface FetchRequest {
-  readonly method?: string | undefined
-  readonly headers: NonNullable<CredentialRequest['headers']>
-  readonly signal?: CredentialRequest['signal']
-}
+export type FetchRequest = Pick<CredentialRequest, 'headers' | 'method' | 'signal'>
 
 /** The `Response` of the user's runtime. */
 export type FetchResponse = typeof globalThis extends { Response: { prototype: infer R } }
@@ -28,26 +18,21 @@ interface AnyResponse {
 }
 
 interface Body {
-  getReader(options?: { readonly mode: 'byob' }): Reader
+  getReader(options?: { readonly mode: 'byob' }): {
+    readonly closed: Promise<unknown>
+    read(): Promise<{ readonly done: boolean; readonly value?: unknown }>
+    cancel(reason: unknown): Promise<void>
+    releaseLock(): void
+  }
 }
 
-interface Reader {
-  read(): Promise<{ readonly done: boolean; readonly value?: unknown }>
-  cancel(reason: unknown): Promise<void>
-  releaseLock(): void
-}
-
-interface Controller {
-  enqueue(chunk: unknown): void
-  close(): void
-  error(reason: unknown): void
-}
+type Controller = Record<'close' | 'enqueue' | 'error', (value?: unknown) => void>
 
 // Found at run time, like all that the package takes from its runtime.
 const runtime = globalThis as unknown as {
   Response: new (body: unknown, init: object) => FetchResponse
   ReadableStream: new (source: object, strategy: { readonly highWaterMark: number }) => object
-  setTimeout(fn: () => void, milliseconds: number): object
+  setTimeout(fn: () => void, milliseconds: number): { unref?(): void }
   clearTimeout(timer: object): void
 }
 
@@ -79,64 +64,53 @@ export function withCredentials<
 ): (request: Q, ...rest: A) => Promise<R | FetchResponse> {
   const ask = createAdapter(source, options)
   return async (request, ...rest) => {
-    const { headers, method, signal } = request
-    const call = await ask({ headers, method, signal })
-    if (call.refusal) {
-      call.end()
-      return refuse(toHttpRefusal(call.refusal))
+    // The request itself: some servers make its signal only when it is read.
+    const call = await ask(request)
+    if (call.refusal || call.isCancelled) {
+      call.end({ status: CLIENT_LEFT })
+      return refuse(call.refusal)
     }
-    if (signal?.aborted) {
-      call.end(CLIENT_LEFT)
-      return new runtime.Response(null, { status: 499 })
-    }
-    return run(call, method, () => handler(request, ...rest))
+    return await new Promise<R | FetchResponse>((resolve, reject) => {
+      const over = runWithCredentials(call.credential, async () => {
+        const response = await handler(request, ...rest)
+        const original = request.method === 'HEAD' ? undefined : streamOf(response)
+        if (!original) resolve(response)
+        else
+          await relay(original, (body) => resolve(new runtime.Response(body, response as object)))
+        return response?.status
+      })
+      const fail = (cause: unknown) => {
+        call.end({ outcome: 'failed', cause })
+        reject(cause)
+      }
+      over.then((status) => call.end({ status }), fail)
+    })
   }
 }
 
-function refuse({ status, error }: HttpRefusal): FetchResponse {
+// Of nginx; nobody gets to see it but the operator.
+const CLIENT_LEFT = 499
+
+function refuse(refusal: Parameters<typeof toHttpRefusal>[0] | undefined): FetchResponse {
+  if (!refusal) return new runtime.Response(null, { status: CLIENT_LEFT })
+  const { status, error } = toHttpRefusal(refusal)
   const headers = { 'content-type': 'application/json' }
   return new runtime.Response(JSON.stringify({ error }), { status, headers })
 }
 
-/** Gives the response at once, and ends the call once that was read. */
-function run<R extends FetchResponse | undefined>(
-  call: AdapterCall,
-  method: string | undefined,
-  handle: () => R | Promise<R>,
-): Promise<R | FetchResponse> {
-  return new Promise((resolve, reject) => {
-    const over = runWithCredentials(call.credential, async () => {
-      const response = await handle()
-      // Of an upgrade to a web socket Deno and Workers make a response that cannot be copied, and Bun undefined.
-      const original = method === 'HEAD' ? undefined : streamOf(response)
-      if (!original) {
-        resolve(response)
-        return response
-      }
-      const { body, isRead } = relay(original)
-      resolve(new runtime.Response(body, response as object))
-      await isRead
-      return response
-    })
-    over.then(
-      (response) => call.end({ outcome: response && response.status >= 500 ? 'failed' : 'ok' }),
-      (cause: unknown) => {
-        call.end({ outcome: 'failed', cause })
-        reject(cause)
-      },
-    )
-  })
-}
-
-/** Its body, unless that is complete: of such a one Node.js and Workers make a stream of bytes. */
-function streamOf(response: AnyResponse | undefined): Body | undefined {
-  if (!response?.body) return undefined
-  const isText = TEXT.test(response.headers.get('content-type') ?? '')
-  return isText && isStreamOfBytes(response.body) ? undefined : response.body
-}
-
+// What a Response says of a string by itself.
+const TYPE_OF_STRINGS = 'text/plain;charset=UTF-8'
 const TEXT = /^(?:text\/(?!event-stream)|application\/(?:[\w.-]+\+)?json(?:;|$))/i
 
+/** Its body, unless that is complete. */
+function streamOf(response: AnyResponse | undefined): Body | undefined {
+  if (!response || isKept(response) || !response.body) return undefined
+  const type = response.headers.get('content-type') ?? ''
+  if (type === TYPE_OF_STRINGS) return undefined
+  return TEXT.test(type) && isStreamOfBytes(response.body) ? undefined : response.body
+}
+
+/** As Node.js and Workers make one of a complete body. */
 function isStreamOfBytes(body: Body): boolean {
   try {
     body.getReader({ mode: 'byob' }).releaseLock()
@@ -146,74 +120,53 @@ function isStreamOfBytes(body: Body): boolean {
   }
 }
 
+/**
+ * Whether @hono/node-server still has what the response was made of, and that is no stream. Asked for the body, it would
+ * make a real response, and serving that takes twice as long.
+ */
+function isKept(response: object): boolean {
+  const keys = Object.getOwnPropertySymbols(response)
+  const key = keys.find(({ description }) => description === 'cache')
+  const cache: unknown = key && Reflect.get(response, key)
+  const body: unknown = Array.isArray(cache) && cache[1]
+  return body === null || typeof body === 'string' || body instanceof Uint8Array
+}
+
 const MINUTE = 60_000
 
 /**
- * The same body, whose chunks are read in the scope that this is called in. Otherwise `pull` and `cancel` of the handler's
- * own stream would run in the context of the server that reads it (measured on Node.js, Deno and Workers).
+ * Gives the same body, whose chunks are read in the scope that this is called in, and waits until it was read. Otherwise
+ * `pull` and `cancel` of the handler's own stream would run in the context of the server that reads it (measured on Node.js,
+ * Deno and Workers).
  */
-function relay(original: Body): { readonly body: object; readonly isRead: Promise<unknown> } {
+function relay(original: Body, give: (body: object) => void): Promise<void> {
   const reader = original.getReader()
-  const isRead = withResolvers<unknown>()
-  const isCancelled = withResolvers<unknown>()
-  const cancellation = isCancelled.promise.then((reason) => reader.cancel(reason))
-  let isWanted = withResolvers<void>()
-  let timer: object
-
-  async function pump(controller: Controller): Promise<void> {
-    try {
-      for (;;) {
-        await isWanted.promise
-        isWanted = withResolvers()
-        const { done, value } = await reader.read()
-        if (done) break
-        controller.enqueue(value)
+  const read = bindToScope(() => reader.read())
+  const stop = bindToScope((reason: unknown) => reader.cancel(reason))
+  return new Promise((resolve, reject) => {
+    reader.closed.then(() => resolve(), reject)
+    let timer: { unref?(): void }
+    const cancel = (reason: unknown) => {
+      runtime.clearTimeout(timer)
+      const stopped = stop(reason)
+      resolve(stopped)
+      return stopped
+    }
+    const start = (controller: Controller) => {
+      const drop = () => {
+        const reason = new Error('The response was left unread.')
+        controller.error(reason)
+        void cancel(reason)
       }
-      controller.close()
-      isRead.resolve(undefined)
-    } catch (error) {
-      controller.error(error)
-      isRead.reject(error)
+      timer = runtime.setTimeout(drop, MINUTE)
+      timer.unref?.()
     }
-  }
-
-  function cancel(reason: unknown): Promise<void> {
-    runtime.clearTimeout(timer)
-    isRead.resolve(cancellation)
-    isCancelled.resolve(reason)
-    return cancellation
-  }
-
-  function start(controller: Controller): void {
-    const drop = () => {
-      const reason = new Error('This response was left unread.')
-      controller.error(reason)
-      void cancel(reason)
+    const pull = async (controller: Controller) => {
+      runtime.clearTimeout(timer)
+      const { done, value } = await read()
+      if (done) controller.close()
+      else controller.enqueue(value)
     }
-    timer = runtime.setTimeout(drop, MINUTE)
-    void pump(controller)
-  }
-
-  function pull(): void {
-    runtime.clearTimeout(timer)
-    isWanted.resolve()
-  }
-
-  const body = new runtime.ReadableStream({ start, pull, cancel }, { highWaterMark: 0 })
-  return { body, isRead: isRead.promise }
-}
-
-interface Resolvers<T> {
-  readonly promise: Promise<T>
-  resolve(value: T | Promise<T>): void
-  reject(reason: unknown): void
-}
-
-/** `Promise.withResolvers`, which Node.js 20 lacks. */
-function withResolvers<T>(): Resolvers<T> {
-  let resolvers!: Omit<Resolvers<T>, 'promise'>
-  const promise = new Promise<T>((resolve, reject) => {
-    resolvers = { resolve, reject }
+    give(new runtime.ReadableStream({ start, pull, cancel }, { highWaterMark: 0 }))
   })
-  return { promise, ...resolvers }
 }

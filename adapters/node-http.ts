@@ -44,7 +44,7 @@ export function withCredentials<Q extends NodeRequest, S extends NodeResponse>(
     const { headers, auth: authInfo, method } = request
     const call = await ask({ headers, authInfo, method })
     if (call.refusal || isOver()) {
-      call.end({ outcome: 'failed' })
+      call.end({ status: CLIENT_LEFT })
       if (call.refusal && !isOver()) refuse(response, toHttpRefusal(call.refusal))
       return
     }
@@ -53,13 +53,16 @@ export function withCredentials<Q extends NodeRequest, S extends NodeResponse>(
         await listener(request, response)
         await whenOver
       })
-      call.end({ outcome: response.statusCode < 500 ? 'ok' : 'failed' })
-    } catch (error) {
-      call.end({ outcome: 'failed', cause: error })
-      throw error
+      call.end({ status: response.statusCode })
+    } catch (cause) {
+      call.end({ outcome: 'failed', cause })
+      throw cause
     }
   }
 }
+
+// Of nginx; nobody gets to see it but the operator.
+const CLIENT_LEFT = 499
 
 function refuse(response: NodeResponse, { status, error }: ReturnType<typeof toHttpRefusal>): void {
   response.writeHead(status, { 'content-type': 'application/json' })

@@ -85,6 +85,8 @@ export interface CallDetails {
 export interface CallResult {
   /** `failed` where the tool threw or returned `isError`. */
   readonly outcome?: 'ok' | 'failed' | undefined
+  /** The status of an HTTP response: from 500 on the call has failed; at 499 its client has left. */
+  readonly status?: number | undefined
   /** What was wrong, without a secret in it. */
   readonly error?: CallError | undefined
   /** What was thrown. */
@@ -101,6 +103,8 @@ export interface AdapterCall {
   readonly credential: ResolvedCredential | CredentialError
   /** Why the call is refused, where it is. */
   readonly refusal: CredentialError | undefined
+  /** Whether the call was cancelled, or its client left, while the source was busy. */
+  readonly isCancelled: boolean
   /** Tells `onCall` that the call is over; the first time. */
   end(result?: CallResult): void
 }
@@ -136,25 +140,34 @@ export function createAdapter(
   assertOptions<object>(options, 'the adapter', { ...SHARED_KINDS, ...kinds })
   return async (given) => {
     const start = now()
-    const headers = given.headers && toWebHeaders(given.headers)
-    const request: CredentialRequest = { ...given, headers }
+    const request = hasWebHeaders(given) ? given : withWebHeaders(given)
+    let isSlow = false
     try {
-      const credential = await source(request)
+      let credential = source(request)
+      // An await costs more than most sources do.
+      if (isThenable(credential)) {
+        isSlow = true
+        credential = await credential
+      }
       assertCredential(credential, 'A credential source returns')
       const problem = problemOf(credential, request, options)
-      return new AskedCall(request, problem ?? credential, options, start)
+      return new AskedCall(request, problem ?? credential, options, start, isSlow)
     } catch (cause) {
       const error =
         cause instanceof CredentialError
           ? cause
           : new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', UNAVAILABLE, { cause })
-      return new AskedCall(request, error, options, start)
+      return new AskedCall(request, error, options, start, isSlow)
     }
   }
 }
 
 const NOT_A_SOURCE =
   'The source must be a function, such as fromEnv("WEATHER_") or fromHeaders({ type: "oauth" }) returns.'
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | undefined)?.then === 'function'
+}
 
 function problemOf(
   credential: ResolvedCredential,
@@ -193,6 +206,7 @@ class AskedCall implements AdapterCall {
   readonly request: CredentialRequest
   readonly credential: ResolvedCredential | CredentialError
   readonly refusal: CredentialError | undefined
+  readonly isCancelled: boolean
   readonly #options: AdapterOptions
   readonly #start: number
   readonly #sourceMilliseconds: number
@@ -203,9 +217,11 @@ class AskedCall implements AdapterCall {
     credential: ResolvedCredential | CredentialError,
     options: AdapterOptions,
     start: number,
+    isSlow: boolean,
   ) {
     this.request = request
     this.credential = credential
+    this.isCancelled = isSlow && request.signal?.aborted === true
     this.#options = options
     this.#start = start
     this.#sourceMilliseconds = now() - start
@@ -230,16 +246,17 @@ class AskedCall implements AdapterCall {
 
   #event(result: CallResult, refusal: CredentialError | undefined): CallEvent {
     const { request, credential } = this
+    const { outcome = 'ok', error, redacted = [] } = completed(result)
     return {
       tool: shortened(request.tool),
       method: request.method,
-      outcome: refusal ? 'refused' : (result.outcome ?? 'ok'),
-      error: refusal ? describeError(refusal) : result.error,
+      outcome: refusal ? 'refused' : outcome,
+      error: refusal ? describeError(refusal) : error,
       type: credential instanceof CredentialError ? undefined : credential.type,
       label: shortened(labelFor(request, this.#options)),
       sourceMilliseconds: this.#sourceMilliseconds,
       milliseconds: now() - this.#start,
-      redacted: result.redacted ?? [],
+      redacted,
     }
   }
 }
@@ -259,6 +276,17 @@ export function labelFor(
 const shortened = (text: unknown): string | undefined =>
   typeof text === 'string' ? text.slice(0, 128) : undefined
 
+/** With what follows from its status and its cause. */
+function completed(result: CallResult): CallResult {
+  const { status = 200, cause } = result
+  if (status === 499) {
+    const message = 'The client has left.'
+    return { outcome: 'failed', error: { name: 'AbortError', code: undefined, message } }
+  }
+  const error = cause instanceof CredentialError ? describeError(cause) : undefined
+  return { outcome: status < 500 ? 'ok' : 'failed', error, ...result }
+}
+
 /** What is told to an operator of one of our errors, which hold no secret. */
 export function describeError({ name, code, message }: CredentialError): CallError {
   return { name, code, message }
@@ -276,6 +304,15 @@ function tell(hook: () => unknown): void {
 function now(): number {
   const { performance } = globalThis as { performance?: { now(): number } }
   return performance ? performance.now() : Date.now()
+}
+
+function hasWebHeaders(request: AdapterRequest): request is CredentialRequest {
+  return request.headers === undefined || isWebHeaders(request.headers)
+}
+
+function withWebHeaders(request: AdapterRequest): CredentialRequest {
+  const headers = request.headers && toWebHeaders(request.headers)
+  return { ...request, headers }
 }
 
 function toWebHeaders(headers: WebHeaders | HeaderRecord): WebHeaders {
@@ -321,12 +358,6 @@ export function toHttpRefusal(refusal: CredentialError): HttpRefusal {
   if (refusal instanceof ConnectRequiredError)
     return { status: 403, error: { code, message, url: refusal.url } }
   return { status: 403, error: { code, message } }
-}
-
-/** How a request came out whose client left before its handler ran; for adapters. */
-export const CLIENT_LEFT: CallResult = {
-  outcome: 'failed',
-  error: { name: 'AbortError', code: undefined, message: 'The client has left.' },
 }
 
 /** A response of Node.js, over HTTP/1 or HTTP/2, as far as this needs it. */

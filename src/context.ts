@@ -301,6 +301,20 @@ export function joinScope(credential: ResolvedCredential): void {
   for (const list of storage.getStore()?.redacted ?? []) addTo(list, credential)
 }
 
+/**
+ * Binds a function to the current scope, for callers from outside of it, such as emitters and streams. After the end of the
+ * scope it finds no credential there.
+ *
+ * @param fn - what is to run in the scope
+ * @returns a function that runs it there
+ * @example
+ * request.on('end', bindToScope(() => callTheApi(getCredentials('oauth'))))
+ */
+export function bindToScope<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R {
+  const scope = storage.getStore()
+  return (...args) => storage.run(scope, fn, ...args)
+}
+
 /** Runs `fn`, and what it starts, in no scope at all. */
 export const outsideOfScopes = <R>(fn: () => R): R => storage.run(undefined, fn)
 

@@ -21,9 +21,9 @@ export {
   stripCredentialHeaders,
 } from './headers.ts'
 export type { HeaderRecord, ParseHeadersOptions, WebHeaders } from './headers.ts'
-export { getCredentials, runWithCredentials, tryGetCredentials } from './context.ts'
+export { bindToScope, getCredentials, runWithCredentials, tryGetCredentials } from './context.ts'
 export type { ScopedResult } from './context.ts'
-export { CLIENT_LEFT, createAdapter, followResponse, toHttpRefusal } from './adapter.ts'
+export { createAdapter, followResponse, toHttpRefusal } from './adapter.ts'
 export type {
   AdapterCall,
   AdapterOptions,
