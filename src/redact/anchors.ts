@@ -1,5 +1,5 @@
 // Where in a text it is worth to undo anything: around anchors, pieces of secrets that no encoder changes, and in dumps.
-import { addRange, hashAt, merge } from './automaton.ts'
+import { hashAt, merge } from './automaton.ts'
 import { base64Forms, bytesOf, hexForms, plainForms } from './forms.ts'
 import type { Range } from './undo.ts'
 
@@ -76,9 +76,10 @@ export class Anchors {
     let end = length
     while (end <= text.length) {
       const step = Number(steps[hashAt(text, end - 2)])
-      if (step === 0 && this.#anchors.has(text.slice(end - length, end)))
-        addRange(found, end - length, end)
-      end += step || 1
+      const isFound = step === 0 && this.#anchors.has(text.slice(end - length, end))
+      if (isFound) found.push([end - length, end])
+      // One that begins within another is in the same window.
+      end += isFound ? length : step || 1
     }
     return found
   }
