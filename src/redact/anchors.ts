@@ -9,16 +9,17 @@ const [MIN_ANCHOR, MAX_ANCHOR] = [3, 16]
 /** Base64 and hex are found in lines of so many characters and more. */
 const COLUMNS = 40
 
-/** One of them is in whatever a secret is rendered as, dumps aside. */
-function anchorsOf(secret: string): string[] {
-  const anchors = Array.from(plainForms(secret), (form) => piecesOf(form)[0] ?? '')
-  for (const bytes of bytesOf(secret)) {
-    // From the end: many tokens begin alike.
-    const base64 = base64Forms(bytes.slice(-(COLUMNS / 4) * 3))
-    const hex = hexForms(bytes.slice(-COLUMNS / 2))
-    anchors.push(...[...base64, ...hex].flatMap(pairOf))
-  }
-  return anchors
+/** One of them is in whatever a secret is escaped as. */
+const plainAnchorsOf = (secret: string): string[] =>
+  Array.from(plainForms(secret), (form) => piecesOf(form)[0] ?? '')
+
+/** One of them is in whatever a secret is encoded as, dumps aside. They are of its end: many tokens begin alike. */
+function encodedAnchorsOf(secret: string): string[] {
+  const forms = bytesOf(secret).flatMap((bytes) => [
+    ...base64Forms(bytes.slice((-COLUMNS / 4) * 3)),
+    ...hexForms(bytes.slice(-COLUMNS / 2)),
+  ])
+  return forms.flatMap(pairOf)
 }
 
 /** The runs of letters and digits, which encoders leave as they are, the longest first; of several the last. */
@@ -36,37 +37,58 @@ function pairOf(form: string): [string, string] {
 const reachOf = (secret: string): number =>
   64 + 4 * secret.length + 20 * secret.replace(/[a-z\d]/gi, '').length
 
+const isShort = (anchor: string): boolean => anchor.length < MIN_ANCHOR
+
+/** Where to look in a text, and whether there may be something encoded. */
+export interface Windows {
+  readonly windows: readonly Range[]
+  readonly isEncoded: boolean
+}
+
 export class Anchors {
-  /** All of one length. */
-  readonly #anchors: ReadonlySet<string>
+  // Of one length, each with whether it is of an encoded secret.
+  readonly #anchors = new Map<string, boolean>()
   readonly #length: number
   /** How far to go on from two characters, by their hash; 0 where an anchor ends with them. */
   readonly #steps = new Uint8Array(4096)
   readonly #shortestSecret: number
   readonly #reach: number
+  /** Whether a secret has no anchor, and may be anywhere; and encoded, too. */
+  readonly #isAnywhere: boolean
+  readonly #isEncoded: boolean
 
   constructor(secrets: readonly string[]) {
-    const anchors = secrets.flatMap(anchorsOf)
-    const length = Math.min(MAX_ANCHOR, ...anchors.map((anchor) => anchor.length))
-    this.#anchors = new Set(anchors.map((anchor) => anchor.slice(-length)))
+    const plain = secrets.flatMap(plainAnchorsOf)
+    const encoded = secrets.flatMap(encodedAnchorsOf)
+    const anchors = [...plain, ...encoded].filter((anchor) => !isShort(anchor))
+    const length = anchors.reduce((least, anchor) => Math.min(least, anchor.length), MAX_ANCHOR)
     this.#length = length
+    this.#isEncoded = encoded.some(isShort)
+    this.#isAnywhere = this.#isEncoded || plain.some(isShort)
+    this.#shortestSecret = Math.min(...secrets.map((secret) => secret.length))
+    this.#reach = Math.max(...secrets.map(reachOf))
+    for (const anchor of plain) this.#anchors.set(anchor.slice(-length), false)
+    for (const anchor of encoded) this.#anchors.set(anchor.slice(-length), true)
     this.#steps.fill(length - 1)
-    for (const anchor of this.#anchors) {
-      for (let at = 0; at < length - 1; at++) {
+    for (const anchor of this.#anchors.keys()) {
+      for (let at = 0; at < anchor.length - 1; at++) {
         const block = hashAt(anchor, at)
         this.#steps[block] = Math.min(Number(this.#steps[block]), length - 2 - at)
       }
     }
-    this.#shortestSecret = Math.min(...secrets.map((secret) => secret.length))
-    this.#reach = Math.max(...secrets.map(reachOf))
   }
 
-  /** The parts of a text in which there may be a secret. */
-  windows(text: string): Range[] {
-    // A secret without letters and digits may be anywhere.
-    if (this.#length < MIN_ANCHOR) return [[0, text.length]]
-    const found = [...this.#find(text), ...findDumps(text, this.#shortestSecret)]
-    return merge(found.map(([start, end]) => [start - this.#reach, end + this.#reach]))
+  windowsOf(text: string): Windows {
+    const dumps = findDumps(text, this.#shortestSecret)
+    const anchors = this.#find(text)
+    const isEncoded =
+      this.#isEncoded ||
+      dumps.length > 0 ||
+      anchors.some(([start]) => this.#anchors.get(text.slice(start, start + this.#length)))
+    if (this.#isAnywhere) return { windows: [[0, text.length]], isEncoded }
+    const found = [...anchors, ...dumps]
+    const windows = merge(found.map(([start, end]) => [start - this.#reach, end + this.#reach]))
+    return { windows, isEncoded }
   }
 
   /** Skips what cannot be in any anchor (Wu and Manber, 1994, with blocks of two characters). */
@@ -118,5 +140,8 @@ function findDumps(text: string, bytes: number): Range[] {
 /** Whether a text is worth more than a look, which takes less time than to learn about the secrets. */
 export function mayHold(text: string, shortestSecret: number): boolean {
   const words = findRuns(text, Math.min(shortestSecret, COLUMNS), WORD)
-  return words.length > 0 || findDumps(text, shortestSecret).length > 0
+  // One that is broken over lines has a word in two of them, where the shortest is as long as three lines: a hash is not two.
+  const enough = shortestSecret > 3 * COLUMNS + 6 ? 2 : 1
+  const isLong = words.some(([start, end]) => end - start >= shortestSecret)
+  return isLong || words.length >= enough || findDumps(text, shortestSecret).length > 0
 }

@@ -5,8 +5,8 @@ import { Automaton, merge } from './automaton.ts'
 import { encodedForms, plainForms } from './forms.ts'
 import { MIN_LENGTH, withParts } from './secrets.ts'
 import type { Names } from './secrets.ts'
-import { layersOf } from './undo.ts'
-import type { Range } from './undo.ts'
+import { squeezedOf, undoneOf } from './undo.ts'
+import type { Layer, Range } from './undo.ts'
 
 /** Where secrets are in a text, and their names. */
 export interface Found {
@@ -21,7 +21,8 @@ const MAX_LOOK = 16_384
 export class Search {
   readonly #secrets: readonly RelatedSecret[]
   #anchors: Anchors | undefined
-  #automaton: Automaton<Names> | undefined
+  #plain: Automaton<Names> | undefined
+  #encoded: Automaton<Names> | undefined
 
   constructor(secrets: readonly RelatedSecret[]) {
     this.#secrets = secrets
@@ -31,8 +32,9 @@ export class Search {
     if (text.length < MIN_LENGTH || this.#secrets.length === 0) return undefined
     if (this.#anchors === undefined && this.#isHarmless(text)) return undefined
     this.#anchors ??= new Anchors([...withParts(this.#secrets).keys()])
+    const { windows, isEncoded } = this.#anchors.windowsOf(text)
     const names = new Set<Names>()
-    const found = this.#anchors.windows(text).flatMap((window) => this.#findIn(window, text, names))
+    const found = windows.flatMap((window) => this.#findIn(window, text, isEncoded, names))
     if (found.length === 0) return undefined
     return { ranges: merge(found), names: new Set([...names].flatMap((some) => [...some])) }
   }
@@ -44,24 +46,32 @@ export class Search {
     return isToken && !mayHold(text, Math.min(...this.#secrets.map(([, value]) => value.length)))
   }
 
-  #findIn(window: Range, text: string, names: Set<Names>): Range[] {
-    const automaton = (this.#automaton ??= automatonOf(this.#secrets))
-    const found: Range[] = []
+  #findIn(window: Range, text: string, isEncoded: boolean, names: Set<Names>): Range[] {
     const first = Math.max(window[0], 0)
-    for (const layer of layersOf(text.slice(first, window[1]))) {
-      for (const part of automaton.search(layer.text, names)) {
-        const [start, end] = layer.toOriginal(part)
-        found.push([first + start, first + end])
+    const found: Range[] = []
+    const search = (automaton: Automaton<Names>, layers: readonly Layer[]) => {
+      for (const layer of layers) {
+        for (const part of automaton.search(layer.text, names)) {
+          const [start, end] = layer.toOriginal(part)
+          found.push([first + start, first + end])
+        }
       }
     }
+    const layers = undoneOf(text.slice(first, window[1]))
+    search((this.#plain ??= automatonOf(this.#secrets, plainForms)), layers)
+    if (!isEncoded) return found
+    this.#encoded ??= automatonOf(this.#secrets, encodedForms)
+    search(this.#encoded, layers.slice(-1).flatMap(squeezedOf))
     return found
   }
 }
 
-function automatonOf(secrets: readonly RelatedSecret[]): Automaton<Names> {
+type FormsOf = (secret: string) => Iterable<string>
+
+function automatonOf(secrets: readonly RelatedSecret[], formsOf: FormsOf): Automaton<Names> {
   const needles = new Map<string, Names>()
   for (const [value, names] of withParts(secrets)) {
-    for (const form of [...plainForms(value), ...encodedForms(value)])
+    for (const form of formsOf(value))
       needles.set(form, new Set([...(needles.get(form) ?? []), ...names]))
   }
   // What the placeholder holds would be found in what replaces it.
