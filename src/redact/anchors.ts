@@ -37,14 +37,6 @@ function pairOf(form: string): [string, string] {
 const reachOf = (secret: string): number =>
   64 + 4 * secret.length + 20 * secret.replace(/[a-z\d]/gi, '').length
 
-const isShort = (anchor: string): boolean => anchor.length < MIN_ANCHOR
-
-/** Where to look in a text, and whether there may be something encoded. */
-export interface Windows {
-  readonly windows: readonly Range[]
-  readonly isEncoded: boolean
-}
-
 export class Anchors {
   // Of one length, each with whether it is of an encoded secret.
   readonly #anchors = new Map<string, boolean>()
@@ -53,22 +45,21 @@ export class Anchors {
   readonly #steps = new Uint8Array(4096)
   readonly #shortestSecret: number
   readonly #reach: number
-  /** Whether a secret has no anchor, and may be anywhere; and encoded, too. */
+  /** Whether a secret has no anchor, and so may be anywhere. */
   readonly #isAnywhere: boolean
-  readonly #isEncoded: boolean
 
   constructor(secrets: readonly string[]) {
+    const isLong = (anchor: string) => anchor.length >= MIN_ANCHOR
     const plain = secrets.flatMap(plainAnchorsOf)
-    const encoded = secrets.flatMap(encodedAnchorsOf)
-    const anchors = [...plain, ...encoded].filter((anchor) => !isShort(anchor))
+    const encoded = secrets.flatMap(encodedAnchorsOf).filter(isLong)
+    const anchors = [...plain.filter(isLong), ...encoded]
     const length = anchors.reduce((least, anchor) => Math.min(least, anchor.length), MAX_ANCHOR)
+    for (const anchor of anchors) this.#anchors.set(anchor.slice(-length), false)
+    for (const anchor of encoded) this.#anchors.set(anchor.slice(-length), true)
     this.#length = length
-    this.#isEncoded = encoded.some(isShort)
-    this.#isAnywhere = this.#isEncoded || plain.some(isShort)
+    this.#isAnywhere = !plain.every(isLong)
     this.#shortestSecret = Math.min(...secrets.map((secret) => secret.length))
     this.#reach = Math.max(...secrets.map(reachOf))
-    for (const anchor of plain) this.#anchors.set(anchor.slice(-length), false)
-    for (const anchor of encoded) this.#anchors.set(anchor.slice(-length), true)
     this.#steps.fill(length - 1)
     for (const anchor of this.#anchors.keys()) {
       for (let at = 0; at < anchor.length - 1; at++) {
@@ -78,17 +69,17 @@ export class Anchors {
     }
   }
 
-  windowsOf(text: string): Windows {
+  /** Where in a text there may be a secret, and whether it may be encoded. */
+  windowsOf(text: string): [windows: Range[], isEncoded: boolean] {
     const dumps = findDumps(text, this.#shortestSecret)
     const anchors = this.#find(text)
-    const isEncoded =
-      this.#isEncoded ||
-      dumps.length > 0 ||
-      anchors.some(([start]) => this.#anchors.get(text.slice(start, start + this.#length)))
-    if (this.#isAnywhere) return { windows: [[0, text.length]], isEncoded }
-    const found = [...anchors, ...dumps]
-    const windows = merge(found.map(([start, end]) => [start - this.#reach, end + this.#reach]))
-    return { windows, isEncoded }
+    const isEncoded = anchors.some(([start, end]) => this.#anchors.get(text.slice(start, end)))
+    const around = [...anchors, ...dumps].map(([start, end]): Range => [
+      start - this.#reach,
+      end + this.#reach,
+    ])
+    const windows: Range[] = this.#isAnywhere ? [[0, text.length]] : merge(around)
+    return [windows, isEncoded || dumps.length > 0]
   }
 
   /** Skips what cannot be in any anchor (Wu and Manber, 1994, with blocks of two characters). */

@@ -4,14 +4,13 @@ import { Anchors, mayHold } from './anchors.ts'
 import { Automaton, merge } from './automaton.ts'
 import { encodedForms, plainForms } from './forms.ts'
 import { MIN_LENGTH, withParts } from './secrets.ts'
-import type { Names } from './secrets.ts'
 import { squeezedOf, undoneOf } from './undo.ts'
 import type { Layer, Range } from './undo.ts'
 
 /** Where secrets are in a text, and their names. */
 export interface Found {
   readonly ranges: readonly Range[]
-  readonly names: Names
+  readonly names: ReadonlySet<string>
 }
 
 // In a longer text the look takes longer.
@@ -21,8 +20,8 @@ const MAX_LOOK = 16_384
 export class Search {
   readonly #secrets: readonly RelatedSecret[]
   #anchors: Anchors | undefined
-  #plain: Automaton<Names> | undefined
-  #encoded: Automaton<Names> | undefined
+  #plain: Automaton<string> | undefined
+  #encoded: Automaton<string> | undefined
 
   constructor(secrets: readonly RelatedSecret[]) {
     this.#secrets = secrets
@@ -32,11 +31,10 @@ export class Search {
     if (text.length < MIN_LENGTH || this.#secrets.length === 0) return undefined
     if (this.#anchors === undefined && this.#isHarmless(text)) return undefined
     this.#anchors ??= new Anchors([...withParts(this.#secrets).keys()])
-    const { windows, isEncoded } = this.#anchors.windowsOf(text)
-    const names = new Set<Names>()
+    const [windows, isEncoded] = this.#anchors.windowsOf(text)
+    const names = new Set<string>()
     const found = windows.flatMap((window) => this.#findIn(window, text, isEncoded, names))
-    if (found.length === 0) return undefined
-    return { ranges: merge(found), names: new Set([...names].flatMap((some) => [...some])) }
+    return found.length === 0 ? undefined : { ranges: merge(found), names }
   }
 
   /** Whether a look is enough: where all secrets are made of what tokens are made of. */
@@ -46,35 +44,31 @@ export class Search {
     return isToken && !mayHold(text, Math.min(...this.#secrets.map(([, value]) => value.length)))
   }
 
-  #findIn(window: Range, text: string, isEncoded: boolean, names: Set<Names>): Range[] {
-    const first = Math.max(window[0], 0)
+  #findIn(window: Range, text: string, isEncoded: boolean, names: Set<string>): Range[] {
     const found: Range[] = []
-    const search = (automaton: Automaton<Names>, layers: readonly Layer[]) => {
-      for (const layer of layers) {
-        for (const part of automaton.search(layer.text, names)) {
-          const [start, end] = layer.toOriginal(part)
-          found.push([first + start, first + end])
-        }
+    const first = Math.max(window[0], 0)
+    const search = (automaton: Automaton<string>, { text, toOriginal }: Layer) => {
+      for (const part of automaton.search(text, names)) {
+        const [start, end] = toOriginal(part)
+        found.push([first + start, first + end])
       }
     }
+    this.#plain ??= automatonOf(this.#secrets, plainForms)
     const layers = undoneOf(text.slice(first, window[1]))
-    search((this.#plain ??= automatonOf(this.#secrets, plainForms)), layers)
+    for (const layer of layers) search(this.#plain, layer)
     if (!isEncoded) return found
     this.#encoded ??= automatonOf(this.#secrets, encodedForms)
-    search(this.#encoded, layers.slice(-1).flatMap(squeezedOf))
+    for (const layer of layers.slice(-1).flatMap(squeezedOf)) search(this.#encoded, layer)
     return found
   }
 }
 
 type FormsOf = (secret: string) => Iterable<string>
 
-function automatonOf(secrets: readonly RelatedSecret[], formsOf: FormsOf): Automaton<Names> {
-  const needles = new Map<string, Names>()
-  for (const [value, names] of withParts(secrets)) {
-    for (const form of formsOf(value))
-      needles.set(form, new Set([...(needles.get(form) ?? []), ...names]))
-  }
-  // What the placeholder holds would be found in what replaces it.
-  for (const form of needles.keys()) if (REDACTED.includes(form)) needles.delete(form)
+function automatonOf(secrets: readonly RelatedSecret[], formsOf: FormsOf): Automaton<string> {
+  const needles = new Map<string, string>()
+  for (const [value, name] of withParts(secrets))
+    // What the placeholder holds would be found in what replaces it.
+    for (const form of formsOf(value)) if (!REDACTED.includes(form)) needles.set(form, name)
   return new Automaton(needles)
 }

@@ -93,7 +93,7 @@ function squeeze(layer: Layer): Layer {
   return { ...squeezed, text: squeezed.text.replace(/-/g, '+').replace(/_/g, '/') }
 }
 
-/** A text whose escapes are undone, squeezed; in a form, there are pluses for the spaces between bytes. */
+/** A text without escapes, squeezed; in a form there are pluses for the spaces between bytes. */
 export const squeezedOf = (layer: Layer): Layer[] =>
   [layer, { ...layer, text: layer.text.replace(/\+/g, ' ') }].map(squeeze)
 
