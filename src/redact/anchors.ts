@@ -1,5 +1,5 @@
 // Where in a text it is worth to undo anything: around anchors, pieces of secrets that no encoder changes, and in dumps.
-import { addRange, hashAt, merge } from './automaton.ts'
+import { hashAt, merge } from './automaton.ts'
 import { base64Forms, bytesOf, hexForms, plainForms } from './forms.ts'
 import type { Range } from './undo.ts'
 
@@ -9,16 +9,17 @@ const [MIN_ANCHOR, MAX_ANCHOR] = [3, 16]
 /** Base64 and hex are found in lines of so many characters and more. */
 const COLUMNS = 40
 
-/** One of them is in whatever a secret is rendered as, dumps aside. */
-function anchorsOf(secret: string): string[] {
-  const anchors = Array.from(plainForms(secret), (form) => piecesOf(form)[0] ?? '')
-  for (const bytes of bytesOf(secret)) {
-    // From the end: many tokens begin alike.
-    const base64 = base64Forms(bytes.slice(-(COLUMNS / 4) * 3))
-    const hex = hexForms(bytes.slice(-COLUMNS / 2))
-    anchors.push(...[...base64, ...hex].flatMap(pairOf))
-  }
-  return anchors
+/** One of them is in whatever a secret is escaped as. */
+const plainAnchorsOf = (secret: string): string[] =>
+  Array.from(plainForms(secret), (form) => piecesOf(form)[0] ?? '')
+
+/** One of them is in whatever a secret is encoded as, dumps aside. They are of its end: many tokens begin alike. */
+function encodedAnchorsOf(secret: string): string[] {
+  const forms = bytesOf(secret).flatMap((bytes) => [
+    ...base64Forms(bytes.slice((-COLUMNS / 4) * 3)),
+    ...hexForms(bytes.slice(-COLUMNS / 2)),
+  ])
+  return forms.flatMap(pairOf)
 }
 
 /** The runs of letters and digits, which encoders leave as they are, the longest first; of several the last. */
@@ -37,36 +38,48 @@ const reachOf = (secret: string): number =>
   64 + 4 * secret.length + 20 * secret.replace(/[a-z\d]/gi, '').length
 
 export class Anchors {
-  /** All of one length. */
-  readonly #anchors: ReadonlySet<string>
+  // Of one length, each with whether it is of an encoded secret.
+  readonly #anchors = new Map<string, boolean>()
   readonly #length: number
   /** How far to go on from two characters, by their hash; 0 where an anchor ends with them. */
   readonly #steps = new Uint8Array(4096)
   readonly #shortestSecret: number
   readonly #reach: number
+  /** Whether a secret has no anchor, and so may be anywhere. */
+  readonly #isAnywhere: boolean
 
   constructor(secrets: readonly string[]) {
-    const anchors = secrets.flatMap(anchorsOf)
-    const length = Math.min(MAX_ANCHOR, ...anchors.map((anchor) => anchor.length))
-    this.#anchors = new Set(anchors.map((anchor) => anchor.slice(-length)))
+    const isLong = (anchor: string) => anchor.length >= MIN_ANCHOR
+    const plain = secrets.flatMap(plainAnchorsOf)
+    const encoded = secrets.flatMap(encodedAnchorsOf).filter(isLong)
+    const anchors = [...plain.filter(isLong), ...encoded]
+    const length = anchors.reduce((least, anchor) => Math.min(least, anchor.length), MAX_ANCHOR)
+    for (const anchor of anchors) this.#anchors.set(anchor.slice(-length), false)
+    for (const anchor of encoded) this.#anchors.set(anchor.slice(-length), true)
     this.#length = length
+    this.#isAnywhere = !plain.every(isLong)
+    this.#shortestSecret = Math.min(...secrets.map((secret) => secret.length))
+    this.#reach = Math.max(...secrets.map(reachOf))
     this.#steps.fill(length - 1)
-    for (const anchor of this.#anchors) {
-      for (let at = 0; at < length - 1; at++) {
+    for (const anchor of this.#anchors.keys()) {
+      for (let at = 0; at < anchor.length - 1; at++) {
         const block = hashAt(anchor, at)
         this.#steps[block] = Math.min(Number(this.#steps[block]), length - 2 - at)
       }
     }
-    this.#shortestSecret = Math.min(...secrets.map((secret) => secret.length))
-    this.#reach = Math.max(...secrets.map(reachOf))
   }
 
-  /** The parts of a text in which there may be a secret. */
-  windows(text: string): Range[] {
-    // A secret without letters and digits may be anywhere.
-    if (this.#length < MIN_ANCHOR) return [[0, text.length]]
-    const found = [...this.#find(text), ...findDumps(text, this.#shortestSecret)]
-    return merge(found.map(([start, end]) => [start - this.#reach, end + this.#reach]))
+  /** Where in a text there may be a secret, and whether it may be encoded. */
+  windowsOf(text: string): [windows: Range[], isEncoded: boolean] {
+    const dumps = findDumps(text, this.#shortestSecret)
+    const anchors = this.#find(text)
+    const isEncoded = anchors.some(([start, end]) => this.#anchors.get(text.slice(start, end)))
+    const around = [...anchors, ...dumps].map(([start, end]): Range => [
+      start - this.#reach,
+      end + this.#reach,
+    ])
+    const windows: Range[] = this.#isAnywhere ? [[0, text.length]] : merge(around)
+    return [windows, isEncoded || dumps.length > 0]
   }
 
   /** Skips what cannot be in any anchor (Wu and Manber, 1994, with blocks of two characters). */
@@ -76,9 +89,10 @@ export class Anchors {
     let end = length
     while (end <= text.length) {
       const step = Number(steps[hashAt(text, end - 2)])
-      if (step === 0 && this.#anchors.has(text.slice(end - length, end)))
-        addRange(found, end - length, end)
-      end += step || 1
+      const isFound = step === 0 && this.#anchors.has(text.slice(end - length, end))
+      if (isFound) found.push([end - length, end])
+      // One that begins within another is in the same window.
+      end += isFound ? length : step || 1
     }
     return found
   }
@@ -117,5 +131,8 @@ function findDumps(text: string, bytes: number): Range[] {
 /** Whether a text is worth more than a look, which takes less time than to learn about the secrets. */
 export function mayHold(text: string, shortestSecret: number): boolean {
   const words = findRuns(text, Math.min(shortestSecret, COLUMNS), WORD)
-  return words.length > 0 || findDumps(text, shortestSecret).length > 0
+  // One that is broken over lines has a word in two of them, where the shortest is as long as three lines: a hash is not two.
+  const enough = shortestSecret > 3 * COLUMNS + 6 ? 2 : 1
+  const isLong = words.some(([start, end]) => end - start >= shortestSecret)
+  return isLong || words.length >= enough || findDumps(text, shortestSecret).length > 0
 }

@@ -4,14 +4,13 @@ import { Anchors, mayHold } from './anchors.ts'
 import { Automaton, merge } from './automaton.ts'
 import { encodedForms, plainForms } from './forms.ts'
 import { MIN_LENGTH, withParts } from './secrets.ts'
-import type { Names } from './secrets.ts'
-import { layersOf } from './undo.ts'
-import type { Range } from './undo.ts'
+import { squeezedOf, undoneOf } from './undo.ts'
+import type { Layer, Range } from './undo.ts'
 
 /** Where secrets are in a text, and their names. */
 export interface Found {
   readonly ranges: readonly Range[]
-  readonly names: Names
+  readonly names: ReadonlySet<string>
 }
 
 // In a longer text the look takes longer.
@@ -21,7 +20,8 @@ const MAX_LOOK = 16_384
 export class Search {
   readonly #secrets: readonly RelatedSecret[]
   #anchors: Anchors | undefined
-  #automaton: Automaton<Names> | undefined
+  #plain: Automaton<string> | undefined
+  #encoded: Automaton<string> | undefined
 
   constructor(secrets: readonly RelatedSecret[]) {
     this.#secrets = secrets
@@ -31,10 +31,10 @@ export class Search {
     if (text.length < MIN_LENGTH || this.#secrets.length === 0) return undefined
     if (this.#anchors === undefined && this.#isHarmless(text)) return undefined
     this.#anchors ??= new Anchors([...withParts(this.#secrets).keys()])
-    const names = new Set<Names>()
-    const found = this.#anchors.windows(text).flatMap((window) => this.#findIn(window, text, names))
-    if (found.length === 0) return undefined
-    return { ranges: merge(found), names: new Set([...names].flatMap((some) => [...some])) }
+    const [windows, isEncoded] = this.#anchors.windowsOf(text)
+    const names = new Set<string>()
+    const found = windows.flatMap((window) => this.#findIn(window, text, isEncoded, names))
+    return found.length === 0 ? undefined : { ranges: merge(found), names }
   }
 
   /** Whether a look is enough: where all secrets are made of what tokens are made of. */
@@ -44,27 +44,31 @@ export class Search {
     return isToken && !mayHold(text, Math.min(...this.#secrets.map(([, value]) => value.length)))
   }
 
-  #findIn(window: Range, text: string, names: Set<Names>): Range[] {
-    const automaton = (this.#automaton ??= automatonOf(this.#secrets))
+  #findIn(window: Range, text: string, isEncoded: boolean, names: Set<string>): Range[] {
     const found: Range[] = []
     const first = Math.max(window[0], 0)
-    for (const layer of layersOf(text.slice(first, window[1]))) {
-      for (const part of automaton.search(layer.text, names)) {
-        const [start, end] = layer.toOriginal(part)
+    const search = (automaton: Automaton<string>, { text, toOriginal }: Layer) => {
+      for (const part of automaton.search(text, names)) {
+        const [start, end] = toOriginal(part)
         found.push([first + start, first + end])
       }
     }
+    this.#plain ??= automatonOf(this.#secrets, plainForms)
+    const layers = undoneOf(text.slice(first, window[1]))
+    for (const layer of layers) search(this.#plain, layer)
+    if (!isEncoded) return found
+    this.#encoded ??= automatonOf(this.#secrets, encodedForms)
+    for (const layer of layers.slice(-1).flatMap(squeezedOf)) search(this.#encoded, layer)
     return found
   }
 }
 
-function automatonOf(secrets: readonly RelatedSecret[]): Automaton<Names> {
-  const needles = new Map<string, Names>()
-  for (const [value, names] of withParts(secrets)) {
-    for (const form of [...plainForms(value), ...encodedForms(value)])
-      needles.set(form, new Set([...(needles.get(form) ?? []), ...names]))
-  }
-  // What the placeholder holds would be found in what replaces it.
-  for (const form of needles.keys()) if (REDACTED.includes(form)) needles.delete(form)
+type FormsOf = (secret: string) => Iterable<string>
+
+function automatonOf(secrets: readonly RelatedSecret[], formsOf: FormsOf): Automaton<string> {
+  const needles = new Map<string, string>()
+  for (const [value, name] of withParts(secrets))
+    // What the placeholder holds would be found in what replaces it.
+    for (const form of formsOf(value)) if (!REDACTED.includes(form)) needles.set(form, name)
   return new Automaton(needles)
 }

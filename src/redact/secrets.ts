@@ -4,9 +4,6 @@ import type { RelatedSecret as Secret, ResolvedCredential } from '../credential.
 import { describeField } from '../grammar.ts'
 import { undoText } from './undo.ts'
 
-/** The names of secrets. */
-export type Names = ReadonlySet<string>
-
 /** Shorter values, such as `prod` and `5432`, stand in every other sentence. */
 export const MIN_LENGTH = 8
 
@@ -27,15 +24,11 @@ export function secretsOf(credential: ResolvedCredential, except: readonly strin
   return secrets.filter(([, value]) => value.length >= MIN_LENGTH)
 }
 
-/** The values, and the parts that are secrets by themselves; each with the names of the secrets that it is of. */
-export function withParts(secrets: readonly Secret[]): Map<string, Names> {
-  const values = new Map<string, Set<string>>()
-  for (const [name, value] of secrets) {
-    for (const part of [value, ...partsOf(value)])
-      values.set(part, (values.get(part) ?? new Set()).add(name))
-  }
-  return values
-}
+/** The values, and the parts that are secrets by themselves; each with the name of the secret. */
+export const withParts = (secrets: readonly Secret[]): Map<string, string> =>
+  new Map(
+    secrets.flatMap(([name, value]) => [value, ...partsOf(value)].map((part) => [part, name])),
+  )
 
 function partsOf(value: string): string[] {
   const trimmed = value.trim()

@@ -93,29 +93,23 @@ function squeeze(layer: Layer): Layer {
   return { ...squeezed, text: squeezed.text.replace(/-/g, '+').replace(/_/g, '/') }
 }
 
+/** A text without escapes, squeezed; in a form there are pluses for the spaces between bytes. */
+export const squeezedOf = (layer: Layer): Layer[] =>
+  [layer, { ...layer, text: layer.text.replace(/\+/g, ' ') }].map(squeeze)
+
 /** How many rounds of escapes are undone: four, and one for the JSON value that a text is in. */
 const MAX_ROUNDS = 5
 
 /** The text as it is, and with its escapes undone once, and again. */
-function undoneOf(text: string): Layer[] {
+export function undoneOf(text: string): Layer[] {
   const layers: Layer[] = [{ text, toOriginal: (part) => part }]
   // Goes on with what it adds.
   for (const layer of layers) {
-    const undone = rewrite(layer, ESCAPE, decode)
-    if (undone !== undefined && layers.length <= MAX_ROUNDS) layers.push(undone)
+    const undone = layers.length > MAX_ROUNDS ? undefined : rewrite(layer, ESCAPE, decode)
+    if (undone !== undefined) layers.push(undone)
   }
   return layers
 }
 
-/** The text as it is, with its escapes undone once, and again, and at last squeezed. */
-export function layersOf(text: string): Layer[] {
-  const layers = undoneOf(text)
-  const last = layers.slice(-1)
-  // In a form there are pluses for the spaces between bytes.
-  const spaced = last.map((layer) => ({ ...layer, text: layer.text.replace(/\+/g, ' ') }))
-  return [...layers, ...last.map(squeeze), ...spaced.map(squeeze)]
-}
-
-/** The text with its escapes undone once, and again. */
 export const undoText = (text: string): string[] =>
   Array.from(undoneOf(text).slice(1), (layer) => layer.text)

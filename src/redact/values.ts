@@ -1,7 +1,6 @@
 import { REDACTED } from '../grammar.ts'
 import type { Search } from './search.ts'
 import { MIN_LENGTH } from './secrets.ts'
-import type { Names } from './secrets.ts'
 import type { Range } from './undo.ts'
 
 /** A place where a secret was: its name, and the path to the place; no value. */
@@ -15,7 +14,7 @@ const [MAX_PLACES, MAX_NAMES, MAX_SHOWN] = [100, 16, 64]
 
 // The walk calls itself. JSON.stringify gives up at some thousands.
 const MAX_DEPTH = 500
-const TOO_DEEP: Names = new Set([`what is ${MAX_DEPTH} levels deep`])
+const TOO_DEEP = `what is ${MAX_DEPTH} levels deep`
 
 const STAR = 42
 
@@ -64,7 +63,7 @@ export class Redaction {
     return found?.ranges ?? []
   }
 
-  #report(names: Names): void {
+  #report(names: Iterable<string>): void {
     const where = this.#path.slice(-MAX_NAMES).join('.')
     for (const name of names)
       if (this.places.size < MAX_PLACES) this.places.set(`${name} ${where}`, { name, where })
@@ -88,7 +87,7 @@ export class Redaction {
     if (isBytes(object)) return this.#redactBytes(object)
     if (typeof object === 'function') return object
     if (this.#path.length < MAX_DEPTH) return this.#redactParts(object)
-    this.#report(TOO_DEEP)
+    this.#report([TOO_DEEP])
     return REDACTED
   }
 

@@ -255,7 +255,12 @@ export const RENDERINGS: readonly Rendering[] = [
       .map((pair) => `%${pair}`)
       .join(''),
   ),
-  rendering('hexy', (secret) => hexy(bytes(secret)), CUT, ...EVERY),
+  rendering(
+    'hexy',
+    (secret) => hexy(bytes(secret)),
+    CUT,
+    ...EVERY.filter((name) => name !== '8 characters'),
+  ),
   rendering('util.inspect of a Buffer', (secret) => inspect(bytes(secret)), CUT, 'PEM', 'JWT'),
   rendering('util.inspect of bytes', (secret) => inspect(plain(secret), { maxArrayLength: null })),
   rendering('util.inspect of bytes by index', (secret) =>
