@@ -140,6 +140,19 @@ describe('fromTokenResponse', () => {
     })
   }
 
+  test('passes on what an answer that is no plain object throws', () => {
+    const error = new Error('broken')
+    const answer = {
+      get token_type() {
+        throw error
+      },
+    }
+    assert.throws(
+      () => fromTokenResponse(answer, {}),
+      (thrown) => thrown === error,
+    )
+  })
+
   test('refuses what is no answer at all', () => {
     for (const answer of [undefined, null, 'FAKE', 7]) {
       assert.throws(() => fromTokenResponse(answer as never, {}), {
@@ -458,6 +471,19 @@ describe('a request', () => {
       assert.equal(headers.get('accept'), 'application/json')
     })
   }
+
+  test('is not made with half of a surrogate pair', async () => {
+    const { fetch, sent } = endpoint(() => ({}))
+    const refreshToken = `${refreshTokenOf('surrogate')}\ud800`
+    await assert.rejects(
+      createRefresher({ fetch })({ refreshToken, clientId, tokenUri }),
+      (error) => {
+        assertNoLeak(error, refreshToken.slice(0, -1))
+        return error instanceof URIError
+      },
+    )
+    assert.equal(sent.length, 0)
+  })
 
   test('is not made without the secret that it would need', async () => {
     for (const clientAuth of ['basic', 'post'] as const) {
