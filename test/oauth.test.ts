@@ -421,24 +421,6 @@ test('a network that fails is an error that tells nothing of it', async () => {
   await assertFails(promise, 'the token endpoint could not be reached.', {}, secret, refreshToken)
 })
 
-test('a runtime without fetch is told so, and so is one without Web Crypto', async () => {
-  const { fetch, crypto } = globalThis
-  try {
-    Reflect.set(globalThis, 'fetch', undefined)
-    const reason = 'this runtime has no fetch: give one as an option.'
-    await assertFails(createRefresher()(expired(refreshTokenOf('no-fetch'))), reason)
-    Object.defineProperty(globalThis, 'crypto', { value: undefined, configurable: true })
-    await assert.rejects(createRefresher()(expired(refreshTokenOf('no-crypto'))), {
-      name: 'TypeError',
-      code: 'ERR_INVALID_ARG_VALUE',
-      message: 'This runtime has no Web Crypto, which refreshing needs.',
-    })
-  } finally {
-    Reflect.set(globalThis, 'fetch', fetch)
-    Object.defineProperty(globalThis, 'crypto', { value: crypto, configurable: true })
-  }
-})
-
 describe('a request', () => {
   const SECRET = 'FAKE p@ss:w+rd%/é~!*'
   const BASIC = `Basic ${btoa('client:FAKE+p%40ss%3Aw%2Brd%25%2F%C3%A9%7E%21*')}`
