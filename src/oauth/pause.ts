@@ -31,3 +31,7 @@ export class Pause {
     return isRepeated ? Math.min(2 * this.#length, LONGEST) : SECOND
   }
 }
+
+/** Whether the refresh token, or what else was sent for a token, was refused itself. */
+export const isRefusal = (error: unknown): error is CredentialRefreshError =>
+  error instanceof CredentialRefreshError && error.error === 'invalid_grant'

@@ -7,6 +7,7 @@ import type { Refresher } from '../source.ts'
 import { CredentialRefreshError, successorOf } from './errors.ts'
 import { grantOf, keyOf, missingForRefresh } from './grant.ts'
 import type { Refreshable } from './grant.ts'
+import { isRefusal } from './pause.ts'
 import { extendLineage, findLineage, holdLineage, Lineage, releaseLineage } from './lineage.ts'
 import { assertEndpointOptions, ENDPOINT_KINDS, inTime, requestRefresh } from './token-endpoint.ts'
 import type { TokenEndpointOptions } from './token-endpoint.ts'
@@ -138,9 +139,8 @@ class RefreshService {
     } catch (error) {
       await this.#take(lineage, call, successorOf(error))
       // What was refused is not sent again, and not worth saving.
-      const isRefused = error instanceof CredentialRefreshError && error.error === 'invalid_grant'
-      if (isRefused) lineage.unsaved = undefined
-      pause.begin(error, isRefused ? Infinity : undefined)
+      if (isRefusal(error)) lineage.unsaved = undefined
+      pause.begin(error, isRefusal(error) ? Infinity : undefined)
       throw error
     }
   }
