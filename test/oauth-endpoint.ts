@@ -26,7 +26,7 @@ export function endpoint(answer: Answer, milliseconds = 2) {
     const form = Object.fromEntries(new URLSearchParams(String(init.body)))
     const authorization = new Headers(init.headers).get('authorization') ?? undefined
     const count = sent.push({ url: String(url), init, form, authorization })
-    await sleep(milliseconds)
+    if (milliseconds > 0) await sleep(milliseconds)
     const given = await answer(form, count)
     if (given instanceof Response) return given
     return Response.json({ token_type: 'Bearer', expires_in: 3600, ...given })

@@ -140,6 +140,19 @@ describe('fromTokenResponse', () => {
     })
   }
 
+  test('passes on what an answer that is no plain object throws', () => {
+    const error = new Error('broken')
+    const answer = {
+      get token_type() {
+        throw error
+      },
+    }
+    assert.throws(
+      () => fromTokenResponse(answer, {}),
+      (thrown) => thrown === error,
+    )
+  })
+
   test('refuses what is no answer at all', () => {
     for (const answer of [undefined, null, 'FAKE', 7]) {
       assert.throws(() => fromTokenResponse(answer as never, {}), {
@@ -408,24 +421,6 @@ test('a network that fails is an error that tells nothing of it', async () => {
   await assertFails(promise, 'the token endpoint could not be reached.', {}, secret, refreshToken)
 })
 
-test('a runtime without fetch is told so, and so is one without Web Crypto', async () => {
-  const { fetch, crypto } = globalThis
-  try {
-    Reflect.set(globalThis, 'fetch', undefined)
-    const reason = 'this runtime has no fetch: give one as an option.'
-    await assertFails(createRefresher()(expired(refreshTokenOf('no-fetch'))), reason)
-    Object.defineProperty(globalThis, 'crypto', { value: undefined, configurable: true })
-    await assert.rejects(createRefresher()(expired(refreshTokenOf('no-crypto'))), {
-      name: 'TypeError',
-      code: 'ERR_INVALID_ARG_VALUE',
-      message: 'This runtime has no Web Crypto, which refreshing needs.',
-    })
-  } finally {
-    Reflect.set(globalThis, 'fetch', fetch)
-    Object.defineProperty(globalThis, 'crypto', { value: crypto, configurable: true })
-  }
-})
-
 describe('a request', () => {
   const SECRET = 'FAKE p@ss:w+rd%/é~!*'
   const BASIC = `Basic ${btoa('client:FAKE+p%40ss%3Aw%2Brd%25%2F%C3%A9%7E%21*')}`
@@ -458,6 +453,19 @@ describe('a request', () => {
       assert.equal(headers.get('accept'), 'application/json')
     })
   }
+
+  test('is not made with half of a surrogate pair', async () => {
+    const { fetch, sent } = endpoint(() => ({}))
+    const refreshToken = `${refreshTokenOf('surrogate')}\ud800`
+    await assert.rejects(
+      createRefresher({ fetch })({ refreshToken, clientId, tokenUri }),
+      (error) => {
+        assertNoLeak(error, refreshToken.slice(0, -1))
+        return error instanceof URIError
+      },
+    )
+    assert.equal(sent.length, 0)
+  })
 
   test('is not made without the secret that it would need', async () => {
     for (const clientAuth of ['basic', 'post'] as const) {

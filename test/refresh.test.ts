@@ -9,11 +9,10 @@ import {
   tryGetCredentials,
 } from 'mcp-credentials'
 import { createRefresher } from 'mcp-credentials/oauth'
+import { redactSecrets } from 'mcp-credentials/redact'
 import type { Environment, Refresher } from 'mcp-credentials'
 import type { CreateRefresherOptions } from 'mcp-credentials/oauth'
-import { scopedCredentials } from '../src/context.ts'
-import { relatedSecrets } from '../src/credential.ts'
-import { fakeSecret } from './helper.ts'
+import { assertNoLeak, fakeSecret, fakeToken, findLeak } from './helper.ts'
 import {
   assertFails,
   clientId,
@@ -701,19 +700,27 @@ describe('force', () => {
     const { fetch } = endpoint(() => ({ access_token: access, refresh_token: next }))
     const refresh = createRefresher({ fetch })
     const old = expired(first, { accessToken: fakeSecret('old'), expiresAt: inSeconds(3600) })
-    await runWithCredentials(old, async () => {
-      const fresh = await refresh(old, { force: true })
-      const joined = scopedCredentials()?.map(({ accessToken, refreshToken }) => [
-        accessToken,
-        refreshToken,
-      ])
-      assert.deepEqual(joined, [
-        [old.accessToken, first],
-        [access, next],
-      ])
-      const replaced = { accessToken: old.accessToken, refreshToken: first }
-      assert.deepEqual(Object.fromEntries(relatedSecrets(fresh)), replaced)
+    const secrets = [access, next, first, old.accessToken]
+    const scrubbed = await runWithCredentials(old, async () => {
+      assert.notEqual(findLeak([redactSecrets(access)], access), undefined)
+      await refresh(old, { force: true })
+      return redactSecrets(secrets.join(' '))
     })
+    for (const secret of secrets) assertNoLeak(scrubbed, secret)
+    // Also of a call that starts with the successor.
+    const fresh = await refresh(old)
+    const later = runWithCredentials(fresh, () => redactSecrets(secrets.join(' ')))
+    for (const secret of secrets) assertNoLeak(later, secret)
+  })
+
+  test('has no other call scrubbed of anything', async () => {
+    const refreshToken = refreshTokenOf('scrubbed-other')
+    const access = fakeSecret('forced')
+    const { fetch } = endpoint(() => ({ access_token: access }))
+    const old = expired(refreshToken, { expiresAt: inSeconds(3600) })
+    await runWithCredentials(old, () => createRefresher({ fetch })(old, { force: true }))
+    const other = runWithCredentials(fakeToken(), () => redactSecrets(access))
+    assert.equal(other, access)
   })
 })
 

@@ -1,5 +1,7 @@
 export { CredentialRefreshError } from './errors.ts'
 export type { CredentialRefreshErrorOptions } from './errors.ts'
+export { fromTokenEndpoint } from './from-token-endpoint.ts'
+export type { FromTokenEndpointOptions, TokenForm } from './from-token-endpoint.ts'
 export { createRefresher } from './refresher.ts'
 export type { CreateRefresherOptions } from './refresher.ts'
 export { fromTokenResponse } from './token-response.ts'

@@ -1,43 +1,6 @@
 import type { OAuthCredential } from '../credential.ts'
-import { CredentialRefreshError } from './errors.ts'
 import type { Refreshable } from './grant.ts'
-
-const SECOND = 1000
-const LONGEST = 60 * SECOND
-
-/** A time in which nobody asks again. */
-export class Pause {
-  #until = 0
-  #length = 0
-  /** What went wrong; `undefined` where nothing did. */
-  error: unknown
-
-  /** A clock that was set back ends it. */
-  get isOn(): boolean {
-    const left = this.#until - Date.now()
-    return left > 0 && left <= this.#length
-  }
-
-  begin(error?: unknown): void {
-    const now = Date.now()
-    this.#length = this.#lengthAfter(error, now)
-    this.#until = now + this.#length
-    this.error = error
-  }
-
-  /** As long as the answer asks for, or else a second, and twice as long each time up to a minute. */
-  #lengthAfter(error: unknown, now: number): number {
-    if (isRefusal(error)) return Infinity
-    const { retryAfter } = error instanceof CredentialRefreshError ? error : {}
-    if (retryAfter !== undefined) return Math.max(retryAfter * SECOND, SECOND)
-    const isRepeated = now < this.#until + LONGEST
-    return isRepeated ? Math.min(2 * this.#length, LONGEST) : SECOND
-  }
-}
-
-/** Whether the refresh token itself was refused. */
-export const isRefusal = (error: unknown): boolean =>
-  error instanceof CredentialRefreshError && error.error === 'invalid_grant'
+import { Pause } from './pause.ts'
 
 /** What has become of a refresh token. */
 export class Lineage {

@@ -7,14 +7,8 @@ import type { Refresher } from '../source.ts'
 import { CredentialRefreshError, successorOf } from './errors.ts'
 import { grantOf, keyOf, missingForRefresh } from './grant.ts'
 import type { Refreshable } from './grant.ts'
-import {
-  extendLineage,
-  findLineage,
-  holdLineage,
-  isRefusal,
-  Lineage,
-  releaseLineage,
-} from './lineage.ts'
+import { isRefusal } from './pause.ts'
+import { extendLineage, findLineage, holdLineage, Lineage, releaseLineage } from './lineage.ts'
 import { assertEndpointOptions, ENDPOINT_KINDS, inTime, requestRefresh } from './token-endpoint.ts'
 import type { TokenEndpointOptions } from './token-endpoint.ts'
 
@@ -120,7 +114,10 @@ class RefreshService {
     if (this.#isFresh(newest)) return newest
     if (pause.isOn && pause.error !== undefined) throw pause.error
     // Not in the scope of who comes first: what the request starts must not have that caller's credential.
-    lineage.flight ??= outsideOfScopes(() => this.#request(lineage, call, isForced))
+    lineage.flight ??= outsideOfScopes(() => this.#request(lineage, call, isForced)).finally(() => {
+      lineage.flight = undefined
+      releaseLineage(lineage)
+    })
     try {
       return await lineage.flight
     } finally {
@@ -141,12 +138,10 @@ class RefreshService {
       return successor
     } catch (error) {
       await this.#take(lineage, call, successorOf(error))
+      // What was refused is not sent again, and not worth saving.
       if (isRefusal(error)) lineage.unsaved = undefined
-      pause.begin(error)
+      pause.begin(error, isRefusal(error) ? Infinity : undefined)
       throw error
-    } finally {
-      lineage.flight = undefined
-      releaseLineage(lineage)
     }
   }
 

@@ -1,0 +1,147 @@
+import { outsideOfScopes } from '../context.ts'
+import { OAuthCredential, relateSecrets } from '../credential.ts'
+import type { RelatedSecret } from '../credential.ts'
+import { assertObject, assertOptions, CredentialError, misuse } from '../errors.ts'
+import { splitScopes } from '../grammar.ts'
+import type { CredentialRequest, CredentialSource } from '../source.ts'
+import { digest } from './grant.ts'
+import { Pause } from './pause.ts'
+import { assertEndpointOptions, ENDPOINT_KINDS, requestToken } from './token-endpoint.ts'
+import type { Form, TokenEndpointOptions } from './token-endpoint.ts'
+
+/** What is POSTed to a token endpoint, by name; a list stands for a name that is sent more than once. */
+export type TokenForm = Readonly<Record<string, string | readonly string[]>>
+
+/** Options of {@link fromTokenEndpoint}. */
+export interface FromTokenEndpointOptions extends TokenEndpointOptions {
+  /** The token endpoint. */
+  readonly tokenUri: string
+  /** The client that asks. */
+  readonly clientId: string
+  /** The client's secret, where it has one. */
+  readonly clientSecret?: string | undefined
+  /** What to ask for, for a call: `grant_type` and what that needs. The client and its secret are added. */
+  readonly form: (request: CredentialRequest) => TokenForm | Promise<TokenForm>
+  /** How long before its expiry a token counts as expired, in seconds; by default 60. */
+  readonly leewaySeconds?: number | undefined
+}
+
+/** A token that was asked for, by the digest of all that the form holds. */
+interface Entry {
+  current: OAuthCredential | undefined
+  flight: Promise<OAuthCredential> | undefined
+  readonly pause: Pause
+}
+
+const MAX_ENTRIES = 10_000
+
+/**
+ * A source that asks a token endpoint: for token exchange (RFC 8693), on-behalf-of (RFC 7523), client credentials
+ * (RFC 6749 section 4.4) and their like. Calls whose forms hold the same share a token until it expires, and one request
+ * for it; where that fails there is a pause. The tokens in the form are sent to this endpoint alone, and scrubbed from what
+ * the tool sends; the tool does not get them, nor the client's secret.
+ *
+ * @param options - the endpoint, the client, and the `form` of a call
+ * @returns a source that rejects with `CredentialRefreshError` (`ERR_CREDENTIAL_REFRESH`), or with a `CredentialError`
+ *   `ERR_CREDENTIAL_MISSING` for a form with an empty value, such as a token that did not come in
+ * @throws TypeError `ERR_INVALID_ARG_VALUE` for an option that is missing, misspelt, or of another kind
+ * @example
+ * const source = fromTokenEndpoint({
+ *   tokenUri, clientId, clientSecret,
+ *   form: ({ authInfo }) => ({
+ *     grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+ *     subject_token: authInfo.token,
+ *     subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+ *     audience: 'https://api.example.com',
+ *   }),
+ * })
+ */
+export function fromTokenEndpoint(options: FromTokenEndpointOptions): CredentialSource {
+  assertTokenEndpoint(options)
+  const entries = new Map<string, Entry>()
+
+  function entryOf(key: string): Entry {
+    const pause = new Pause()
+    const entry = entries.get(key) ?? { current: undefined, flight: undefined, pause }
+    // In the order of their last use.
+    entries.delete(key)
+    entries.set(key, entry)
+    const [oldest = key] = entries.keys()
+    if (entries.size > MAX_ENTRIES) entries.delete(oldest)
+    return entry
+  }
+
+  async function renew(entry: Entry, form: Form): Promise<OAuthCredential> {
+    try {
+      const credential = await exchange(form, options)
+      // One without a known expiry is for the calls that have waited for it.
+      entry.current = credential.expiresAt && credential
+      return credential
+    } catch (error) {
+      entry.pause.begin(error)
+      throw error
+    }
+  }
+
+  return async (request) => {
+    const form = readForm(await options.form(request))
+    const entry = entryOf(await digest(form))
+    const { current, pause } = entry
+    if (current !== undefined && !current.isExpired(options.leewaySeconds)) return current
+    try {
+      if (pause.isOn) throw pause.error
+      // Not in the scope of who comes first.
+      entry.flight ??= outsideOfScopes(() => renew(entry, form)).finally(() => {
+        entry.flight = undefined
+      })
+      return await entry.flight
+    } catch (error) {
+      if (current === undefined || current.isExpired(0)) throw error
+      return current
+    }
+  }
+}
+
+function assertTokenEndpoint(options: FromTokenEndpointOptions): void {
+  assertOptions(options, 'fromTokenEndpoint', {
+    ...ENDPOINT_KINDS,
+    tokenUri: ['string'],
+    clientId: ['string'],
+    clientSecret: ['string'],
+    form: ['function'],
+    leewaySeconds: ['seconds'],
+  })
+  assertEndpointOptions(options)
+  const { tokenUri, clientId, form } = options
+  if (!tokenUri || !clientId || !form)
+    throw misuse('ERR_INVALID_ARG_VALUE', 'fromTokenEndpoint needs tokenUri, clientId and form.')
+}
+
+function readForm(form: TokenForm): Form {
+  assertObject(form, 'The form for a token endpoint', "{ grant_type: 'client_credentials' }")
+  return Object.entries(form).flatMap(([name, values]) =>
+    [values].flat().map((value): [string, string] => [name, nonEmpty(name, value)]),
+  )
+}
+
+/** Calls that lack what tells them apart would share a token. */
+function nonEmpty(name: string, value: unknown): string {
+  if (typeof value === 'string' && value !== '') return value
+  throw new CredentialError('ERR_CREDENTIAL_MISSING', `This call has no value for ${name}.`)
+}
+
+// Not those whose names end in _type.
+const IS_SECRET = /(token|assertion|secret|password|code)$/
+
+async function exchange(form: Form, options: FromTokenEndpointOptions): Promise<OAuthCredential> {
+  const { tokenUri, clientId, clientSecret } = options
+  const scopes = splitScopes(form.find(([name]) => name === 'scope')?.[1] ?? '')
+  const answer = await requestToken(form, { tokenUri, clientId, clientSecret, scopes }, options)
+  const { accessToken, expiresAt, refreshToken } = answer
+  const credential = new OAuthCredential({ accessToken, expiresAt, scopes: answer.scopes })
+  const secrets: RelatedSecret[] = form.filter(([name]) => IS_SECRET.test(name))
+  if (clientSecret !== undefined) secrets.push(['clientSecret', clientSecret])
+  if (refreshToken !== undefined) secrets.push(['refreshToken', refreshToken])
+  relateSecrets(credential, secrets)
+  return credential
+}
