@@ -1,17 +1,27 @@
-// What the tools call. The API is that of the demo (upstream.ts); yours goes here.
-const API = process.env['UPSTREAM'] ?? ''
+// What the tools call. The API is that of the demo (upstream.ts); yours goes here. No tool touches its key or token.
+import { createFetch } from 'mcp-credentials/upstream'
 
-async function get(path: string, authorization: string): Promise<string> {
-  // Follows no redirect, which would take the authorization along. Workers have no 'error'.
-  const response = await fetch(new URL(path, API), {
-    headers: { authorization },
-    redirect: 'manual',
-  })
+const api = {
+  baseUrl: process.env['UPSTREAM'] ?? 'https://api.example',
+  // The demo runs on this machine.
+  allowInsecureLoopback: true,
+}
+
+const fetchWithToken = createFetch(api)
+const fetchWithKey = createFetch({
+  ...api,
+  authorize: (credential) => ({
+    headers: { authorization: `ApiKey ${credential.field('apiKey')}` },
+  }),
+})
+
+async function textOf(response: Response): Promise<string> {
   if (!response.ok) throw new Error(`The API answered ${response.status}.`)
   return response.text()
 }
 
-export const forecast = (city: string, apiKey: string) =>
-  get(`/forecast?city=${encodeURIComponent(city)}`, `ApiKey ${apiKey}`)
-export const nextMeeting = (token: string) => get('/meetings/next', `Bearer ${token}`)
-export const listIssues = (token: string) => get('/issues', `Bearer ${token}`)
+export const forecast = async (city: string): Promise<string> =>
+  textOf(await fetchWithKey(`/forecast?city=${encodeURIComponent(city)}`))
+export const nextMeeting = async (): Promise<string> =>
+  textOf(await fetchWithToken('/meetings/next'))
+export const listIssues = async (): Promise<string> => textOf(await fetchWithToken('/issues'))

@@ -1,7 +1,7 @@
 // An MCP server for many tenants: the gateway in front sends each request with its tenant's token. It is a handler of the
 // Fetch API, which Bun, Deno and Cloudflare Workers serve as it is; hosted-server.ts serves it with Node.js.
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
-import { fromHeaders, getCredentials } from 'mcp-credentials'
+import { fromHeaders } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/mcp'
 import { listIssues } from './apis.ts'
 
@@ -10,8 +10,7 @@ const source = fromHeaders({ type: 'oauth' })
 export const handler = createMcpHandler(() => {
   const server = withCredentials(new McpServer({ name: 'issues', version: '1.0.0' }), source)
   server.registerTool('list_issues', { description: 'The open issues of the user' }, async () => {
-    const { accessToken } = getCredentials('oauth')
-    return { content: [{ type: 'text', text: await listIssues(accessToken) }] }
+    return { content: [{ type: 'text', text: await listIssues() }] }
   })
   return server
 })

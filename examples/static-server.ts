@@ -1,7 +1,7 @@
 // An MCP server on stdio with an API key from its environment: WEATHER_FIELD_apiKey.
 import { McpServer } from '@modelcontextprotocol/server'
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
-import { fromEnv, getCredentials } from 'mcp-credentials'
+import { fromEnv } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/mcp'
 import { z } from 'zod'
 import { forecast } from './apis.ts'
@@ -15,8 +15,7 @@ serveStdio(() => {
     'forecast',
     { description: "Tomorrow's weather", inputSchema },
     async ({ city }) => {
-      const apiKey = getCredentials('static').field('apiKey')
-      return { content: [{ type: 'text', text: await forecast(city, apiKey) }] }
+      return { content: [{ type: 'text', text: await forecast(city) }] }
     },
   )
   return server

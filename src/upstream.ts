@@ -127,11 +127,17 @@ async function readMessage(input: unknown, given: Init, base: string): Promise<M
 function resolve(input: string, base: string): Url {
   const isPath = /^(?:\/(?![/\\])|\?|$)/.test(input)
   const url = parse(isPath ? base + input : input)
-  // Some servers take an encoded slash for one.
-  const decoded = url && parse(url.href.replace(/%2f|%5c/gi, '/'))
-  if (url && decoded && isBelow(url, base) && isBelow(decoded, base)) return url
+  const asLax = url && parse(readLaxly(url.href))
+  if (url && asLax && isBelow(url, base) && isBelow(asLax, base)) return url
   throw refusal('createFetch takes a path that starts with a slash, or a URL below its base URL.')
 }
+
+/** As servers read a path that decode it twice, take an encoded slash for one, or cut what stands behind a semicolon. */
+const readLaxly = (href: string): string =>
+  href
+    .replace(/%(?:25)+/g, '%')
+    .replace(/%2f|%5c/gi, '/')
+    .replace(/(?:;|%3b)[^/?#]*/gi, '')
 
 // By its text: the `origin` of a blob: URL is that of the page that made it, and says nothing of a user name.
 const isBelow = ({ href }: Url, base: string): boolean =>

@@ -20,7 +20,10 @@ import {
   toHttpRefusal,
   tryGetCredentials,
 } from 'mcp-credentials'
+import { cached } from 'mcp-credentials/cache'
+import { withFiles } from 'mcp-credentials/files'
 import { createRefresher, CredentialRefreshError } from 'mcp-credentials/oauth'
+import { createFetch } from 'mcp-credentials/upstream'
 import type {
   AdapterOptions,
   CallEvent,
@@ -168,6 +171,27 @@ const refresher: Refresher = async (given, { force = false } = {}) => {
 }
 fromEnv('A_', { type: 'oauth', refresh: refresher })
 
+// The fetch of the runtime, and sources.
+const upstream = createFetch({ baseUrl: 'https://api.example', refresh: createRefresher(), fetch })
+const likeFetch: typeof fetch = upstream
+same<ReturnType<typeof upstream>, Promise<Response>>(true)
+createFetch({
+  baseUrl: (given) => given.field('baseUrl'),
+  authorize: (given) => ({ headers: { 'x-api-key': given.field('apiKey') } }),
+})
+createFetch({ baseUrl: 'https://api.example', authorize: () => ({ query: { key: 'a' } }) })
+const remembering = cached({ key: ({ tool }) => tool ?? '', load: async () => oauth, max: 5 })
+remembering.invalidate('a')
+sources.push(remembering, fromEnv('A_', { env: withFiles('A_', {}) }))
+// @ts-expect-error Headers and parameters are named as such.
+createFetch({ baseUrl: 'https://api.example', authorize: () => ({ 'x-api-key': 'a' }) })
+// @ts-expect-error The key is a string.
+cached({ key: ({ tool }) => tool, load: () => oauth })
+// @ts-expect-error What is loaded is a credential.
+cached({ key: () => 'a', load: () => 'token' })
+// @ts-expect-error load knows nothing of the call.
+cached({ key: () => 'a', load: (key: string, request: CredentialRequest) => oauth })
+
 // @ts-expect-error A plain object is no credential.
 runWithCredentials({ type: 'oauth', accessToken: 'a' }, () => 1)
 // @ts-expect-error The type is one of two.
@@ -230,4 +254,4 @@ fromMode('A_', {})
 // @ts-expect-error A source returns a credential.
 const bad: CredentialSource = () => ({ accessToken: 'a' })
 
-export { bad, sources }
+export { bad, likeFetch, sources }

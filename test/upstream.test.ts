@@ -110,6 +110,11 @@ describe('createFetch', () => {
     ['https://api.example/v1', '/projects/a%2Fb', 'https://api.example/v1/projects/a%2Fb'],
     [
       'https://api.example/v1',
+      '/a;b=c/100%25/..%252e',
+      'https://api.example/v1/a;b=c/100%25/..%252e',
+    ],
+    [
+      'https://api.example/v1',
       '/users?next=%2F..%2F..%2F',
       'https://api.example/v1/users?next=%2F..%2F..%2F',
     ],
@@ -155,6 +160,8 @@ describe('createFetch', () => {
     'https://api.example/v1/..%2fadmin',
     'https://api.example/v1/%2e%2e%5Cadmin',
     'https://api.example/v10',
+    'https://api.example/v1/..;/admin',
+    'https://api.example/v1/..%252Fadmin',
     'https://api.example.evil.example/v1/',
     'https://api.example:444/v1/',
     'https://user@api.example/v1/',

@@ -63,6 +63,7 @@ const redaction = run<{ lengths: Row[]; secrets: Row[]; levels: Row[]; ratio: Ra
   'Node.js 24',
   short,
 )
+const rooms = run<Ratios>('rooms', 'Node.js 24', short)
 const growth = run<Point[]>('growth', 'Node.js 24', isQuick ? { calls: 200_000 } : {})
 const weight = run<{
   bundles: Record<string, Bundle>
@@ -192,6 +193,18 @@ ${table(['a text', 'takes', 'a character'], redactionRows(redaction.lengths))}
 ${table(['credentials', 'take', 'a secret'], redactionRows(redaction.secrets))}
 
 ${table(['objects and arrays around a secret', 'take', 'a level'], redactionRows(redaction.levels))}`,
+  `## Other rooms
+
+On Node.js 24, to the same work without them:
+
+${table(
+  ['', 'ratio', 'time'],
+  Object.entries(rooms).map(([name, result]) => [
+    name,
+    show(result),
+    `${number(result.base / 1000)} µs, now ${number(result.nanoseconds / 1000)}`,
+  ]),
+)}`,
   `## Growth
 
 Calls in memory on SDK v2 and Node.js 24, each with a credential of its own, results of 2 KB with redaction:

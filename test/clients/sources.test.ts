@@ -135,26 +135,35 @@ describe('AWS Secrets Manager', () => {
   })
 })
 
-const isLinux = process.platform === 'linux'
+const STORE = { linux: { store: 'keyutils' } } as const
+const SERVICE = `mcp-credentials-test-${process.pid}`
+
+/** Puts the key into the keyring of the kernel; says why that is not to be had, as in most containers. */
+function fillKeyring(): string | false {
+  let reason = ''
+  // Where nobody has logged in, the first one makes the keyring, and fails.
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      new Entry(SERVICE, 'alice', STORE as never).setPassword(KEY)
+      return false
+    } catch (error) {
+      reason = String(error)
+    }
+  }
+  return reason
+}
 
 describe('the keychain', () => {
-  test('gives the key that lies in it', { skip: isLinux ? false : 'of Linux' }, async () => {
+  test('gives the key that lies in it', { skip: fillKeyring() }, async () => {
     type From = (service: string, user: string, options?: object) => CachedSource
     const { fromKeychain } = await document.load<{ fromKeychain: From }>(
       "The keychain of the user's machine",
     )
-    const options = { linux: { store: 'keyutils' } } as const
-    const service = `mcp-credentials-test-${process.pid}`
-    const entry = new Entry(service, 'alice', options as never)
-    entry.setPassword(KEY)
-    try {
-      assert.deepEqual(await fieldsOf(fromKeychain(service, 'alice', options), 'any'), {
-        apiKey: KEY,
-      })
-    } finally {
-      entry.deleteCredential()
-    }
-    await assert.rejects(fieldsOf(fromKeychain(service, 'alice', options), 'any'), NOT_FOUND)
+    const source = fromKeychain(SERVICE, 'alice', STORE)
+    assert.deepEqual(await fieldsOf(source, 'any'), { apiKey: KEY })
+    new Entry(SERVICE, 'alice', STORE as never).deleteCredential()
+    source.invalidate('alice')
+    await assert.rejects(fieldsOf(source, 'any'), NOT_FOUND)
   })
 })
 

@@ -55,7 +55,9 @@ before(async () => {
   for (const [index, { code }] of blocks.entries()) {
     writeFileSync(
       `${folder}/block-${index}.ts`,
-      code.replace(/https:\/\/api\.\w+\.example/g, api.url.origin),
+      code
+        .replace(/https:\/\/api\.\w+\.example/g, api.url.origin)
+        .replaceAll('createFetch({', 'createFetch({ allowInsecureLoopback: true,'),
     )
   }
   // As a user's project has it: strict, and nothing more.
