@@ -261,7 +261,7 @@ export async function createServer(options: ServerOptions) {
     return toWebResponse(page(title, content, nav), 200, ...parties)
   }
 
-  return async function serve(request: Request): Promise<Response> {
+  async function serve(request: Request): Promise<Response> {
     const url = new URL(request.url)
     if (url.pathname === '/mcp') return serveMcp(request)
     if (url.href.startsWith(metadata))
@@ -276,6 +276,7 @@ export async function createServer(options: ServerOptions) {
       return showProblem('That did not work. Nothing was connected: please start again.', 400)
     }
   }
+  return { serve, accounts }
 }
 
 function toWebResponse(content: Html, status: number, ...formTargets: readonly string[]): Response {

@@ -102,7 +102,7 @@ export async function startService({
       redirectUri: `${origin}${path}`,
     })
   const database = await openDatabase(databaseUrl, join(folder, 'database'))
-  const serve = await createServer({
+  const { serve, accounts } = await createServer({
     ...{ origin, database, keys: [readKey(folder)], api: `${notes.issuer}/notes` },
     login: await partyOf(own, '/login/callback'),
     notes: await partyOf(notes, '/connect/notes/callback'),
@@ -117,5 +117,5 @@ export async function startService({
     await notes.close()
     await database.close()
   }
-  return { origin, resource, own, notes, database, folder, close }
+  return { origin, resource, own, notes, accounts, close }
 }
