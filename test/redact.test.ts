@@ -140,6 +140,10 @@ describe('a secret is found', () => {
     })
   }
 
+  test('in base64 alone', () => {
+    assert.match(redactSecrets(base64(`..${plain}`), credential), /^Li5\[redacted\]/)
+  })
+
   test('line by line', () => {
     const key = [
       '-----BEGIN FAKE KEY-----',
@@ -316,6 +320,12 @@ describe('nothing else is touched', () => {
       'длинное предложение без единого секрета',
     )
     assert.equal(redactSecrets(`токен ${oauth.accessToken}`, oauth), 'токен [redacted]')
+  })
+
+  test('a value that is short without the white space around it', () => {
+    const holder = new StaticCredential({ stage: '    prod    ' })
+    assert.equal(redactSecrets('prod', holder), 'prod')
+    assert.equal(redactSecrets('a    prod    b', holder), 'a[redacted]b')
   })
 
   test('short values, and fields that are named as no secrets', () => {
