@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { format, inspect } from 'node:util'
 import { OAuthCredential, runWithCredentials, StaticCredential } from 'mcp-credentials'
 import { redactSecrets } from 'mcp-credentials/redact'
+import { relateSecrets } from '../src/credential.ts'
 import { fakeSecret, findLeak } from './helper.ts'
 import { randomNumbers } from './interleaving.ts'
 
@@ -139,6 +140,10 @@ describe('a secret is found', () => {
     })
   }
 
+  test('in base64 alone', () => {
+    assert.match(redactSecrets(base64(`..${plain}`), credential), /^Li5\[redacted\]/)
+  })
+
   test('line by line', () => {
     const key = [
       '-----BEGIN FAKE KEY-----',
@@ -152,6 +157,90 @@ describe('a secret is found', () => {
     assert.equal(redactSecrets(`a ${key} b`, pem), 'a [redacted] b')
     assert.equal(redactSecrets('the end', pem), 'the end')
   })
+
+  const key = 'MIIFAKE+0123456789/abcdef=='
+  const parts: [what: string, value: string, leak: string][] = [
+    ['without the white space around it', ` ${plain}\t`, plain],
+    ['with its own escapes undone', `FAKE\\nline-1\\n${key}`, `FAKE\nline-1\n${key}`],
+    ['a line', `FAKE begins\r\n  ${key}\r\nFAKE ends`, key],
+    ['a line, where line breaks are escaped', `FAKE begins\\n${key}\\nFAKE ends`, key],
+    ['behind Bearer', `Bearer ${key}`, key],
+    ['behind Basic', ` basic\t${key}\n`, key],
+    ['behind token', `token ${key}`, key],
+    ['the password of a URL', `amqps://user:${key}@mq.example:5671/vhost`, key],
+    ['the password of a URL without a user', `redis://:${key}@cache.example`, key],
+    ['that password, decoded', 'https://u:FAKE%2F0123456789%3D@api.example', 'FAKE/0123456789='],
+    ['a string in JSON', JSON.stringify({ type: 'x', list: [1, { key }] }), key],
+    ['a string in JSON, escaped there', '{"key":"FAKE\\/0123456789\\u003d"}', 'FAKE/0123456789='],
+    ['a line in JSON', JSON.stringify({ pem: `FAKE begins\n${key}\n` }, null, 2), key],
+    ['a password in JSON', JSON.stringify(['x', `https://u:${key}@api.example`]), key],
+    ['JSON in JSON', JSON.stringify(JSON.stringify({ key })), key],
+  ]
+  for (const [what, value, leak] of parts) {
+    test(`${what}, of what its owner means by it`, () => {
+      const holder = new StaticCredential({ value })
+      assert.equal(redactSecrets(`a ${leak} b`, holder), 'a [redacted] b')
+      const encoded = redactSecrets(`a ${base64(leak)} b`, holder)
+      assert.match(encoded, /^a \[redacted\]\w?={0,2} b$/)
+    })
+  }
+
+  const harmless: [what: string, value: string, text: string][] = [
+    [
+      'a URL',
+      JSON.stringify({ key, token_uri: 'https://oauth2.example/token1' }),
+      'https://oauth2.example/token1',
+    ],
+    [
+      'an e-mail address',
+      JSON.stringify({ key, mail: 'robot1@project.example' }),
+      'robot1@project.example',
+    ],
+    ['a line of dashes', `-----BEGIN FAKE KEY-----\n${key}`, '-----BEGIN FAKE KEY-----'],
+    [
+      'prose',
+      JSON.stringify({ key, note: 'the key number 2 of them all' }),
+      'the key number 2 of them all',
+    ],
+    ['fewer than 12 characters', JSON.stringify({ key, id: 'project-123' }), 'project-123'],
+    ['no digit', JSON.stringify({ key, type: 'service_account' }), 'service_account'],
+    ['no letter', JSON.stringify({ key, id: '123456789012345' }), '123456789012345'],
+    ['the name of a member', JSON.stringify({ 'member-name-0123': key }), 'member-name-0123'],
+    ['what only begins like JSON', `{${key} "FAKE"`, 'FAKE'],
+    ['the user of a URL', `https://user-name-0123:${key}@api.example`, 'user-name-0123'],
+  ]
+  for (const [what, value, text] of harmless) {
+    test(`but no part that looks like anything else: ${what}`, () => {
+      const holder = new StaticCredential({ value })
+      assert.equal(redactSecrets(text, holder), text)
+      assert.equal(redactSecrets(value, holder), '[redacted]')
+    })
+  }
+
+  const undone: [how: string, secret: string, text: string][] = [
+    ['Latin-1, percent-encoded', 'FAKE-pässwörd-9', 'FAKE-p%E4ssw%f6rd-9'],
+    ['Latin-1 in base64', 'FAKE-pässwörd-9', btoa('FAKE-pässwörd-9')],
+    ['Latin-1 in hex', 'FAKE-äöü', '46414b452de4f6fc'],
+    ['the old escape', 'FAKE-ключ-0', 'FAKE-%u043A%u043b%u044e%u0447-0'],
+    ['four bytes of UTF-8', 'FAKE-\u{1f511}-0', 'FAKE-%F0%9f%94%91-0'],
+    ['code points in braces', 'FAKE-\u{1f511}-0', 'FAKE-\\u{1F511}-0'],
+    ['surrogate pairs', 'FAKE-\u{1f511}-0', 'FAKE-\\uD83D\\udd11-0'],
+    ['names of entities', `FAKE<">'&-0`, 'FAKE&lt;&quot;&gt;&apos;&amp;-0'],
+    ['numbers of entities', 'FAKE/=+-0', 'FAKE&#47;&#x3D;&#x2b;-0'],
+    ['control characters', 'FAKE\t\n\r-0', 'FAKE\\t\\n\\r-0'],
+    ['doubled quotes', `FAKE'"-01`, `FAKE''""-01`],
+    ['quotes of a shell', `FAKE'-'-01`, `FAKE'\\''-'"'"'-01`],
+    ['five rounds', 'FAKE/0123', 'FAKE%25252525252F0123'.replace('252525', '2525')],
+    ['a value with escapes of its own', 'FAKE%2F\\u0041-0', 'FAKE/A-0'],
+    ['that value, escaped again', 'FAKE%2F&amp;-0', 'FAKE%2F&amp;amp;-0'],
+    ['what is no character', 'FAKE-0123', '&#9999999;&#xffffff;%ff%u12\\u{}\\x4&none;FAKE-0123'],
+  ]
+  for (const [how, secret, text] of undone) {
+    test(`undone: ${how}`, () => {
+      const clean = redactSecrets(`before ${text} after`, new StaticCredential({ secret }))
+      assert.match(clean, /^before (&#9999999;.*)?\[redacted\](==)? after$/)
+    })
+  }
 
   test('in OAuth credentials: the tokens and the client secret, and nothing else', () => {
     const [accessToken, refreshToken, clientSecret] = [
@@ -231,6 +320,12 @@ describe('nothing else is touched', () => {
       'длинное предложение без единого секрета',
     )
     assert.equal(redactSecrets(`токен ${oauth.accessToken}`, oauth), 'токен [redacted]')
+  })
+
+  test('a value that is short without the white space around it', () => {
+    const holder = new StaticCredential({ stage: '    prod    ' })
+    assert.equal(redactSecrets('prod', holder), 'prod')
+    assert.equal(redactSecrets('a    prod    b', holder), 'a[redacted]b')
   })
 
   test('short values, and fields that are named as no secrets', () => {
@@ -349,6 +444,59 @@ describe('objects come out as usable as they went in', () => {
     assert.equal((aggregate.errors[0] as Error).message, '[redacted]')
   })
 
+  test('what an error keeps to itself is read before, and its JSON is redacted', () => {
+    class PrivateError extends Error {
+      readonly #secret: string
+      readonly response = { status: 401 }
+      constructor(secret: string) {
+        super()
+        this.#secret = secret
+      }
+      override get message() {
+        return `refused ${this.#secret}`
+      }
+      get detail() {
+        return { kept: true, of: this.#secret }
+      }
+      get broken(): string {
+        throw new Error('broken')
+      }
+      toJSON() {
+        return { message: this.message, status: this.response.status }
+      }
+    }
+    const error = new PrivateError(plain)
+    const clean = redactSecrets(error, credential)
+    assert(clean instanceof PrivateError)
+    assert.equal(clean.message, 'refused [redacted]')
+    assert.deepEqual(clean.detail, { kept: true, of: '[redacted]' })
+    assert.equal(clean.response, error.response)
+    assert.equal(clean.broken, undefined)
+    assert.equal(JSON.stringify(clean), '{"message":"refused [redacted]","status":401}')
+    const harmless = new PrivateError('nothing')
+    assert.equal(redactSecrets(harmless, credential), harmless)
+  })
+
+  test('errors in errors, in circles and in values', () => {
+    const cause: Error = new Error(plain)
+    const error = new AggregateError([new RangeError(plain), 'kept'], 'several', { cause })
+    cause.cause = error
+    const named = Object.assign(new Error('kept'), { [plain]: 1, [Symbol('kept')]: plain })
+    const clean = redactSecrets({ error, named }, credential)
+    assert.equal(clean.error.message, 'several')
+    assert(clean.error.errors[0] instanceof RangeError)
+    assert.equal((clean.error.cause as Error).message, '[redacted]')
+    assert.equal((clean.error.cause as Error).cause, '[redacted]')
+    assert.deepEqual(
+      Reflect.ownKeys(clean.named)
+        .filter((name) => name !== 'stack')
+        .map(String)
+        .sort(),
+      ['Symbol(kept)', '[redacted]', 'message'],
+    )
+    assert.equal(findLeak([inspect(clean, { showHidden: true, depth: 9 })], plain), undefined)
+  })
+
   test('a DOMException keeps its name and code', () => {
     const clean = redactSecrets(new DOMException(`aborted ${plain}`, 'AbortError'), credential)
     assert(clean instanceof DOMException)
@@ -367,6 +515,48 @@ describe('objects come out as usable as they went in', () => {
     assert.equal(clean.bytes.length, bytes.length)
     assert.deepEqual([...clean.bytes], clean.list)
     assert.match(new TextDecoder().decode(bytes), /FAKE/)
+  })
+
+  test('bytes of every kind come back as the same kind', () => {
+    const bytes = new TextEncoder().encode(`..${plain}..`)
+    const expected = `..${'*'.repeat(plain.length)}..`
+    const text = (of: ArrayBufferView | ArrayBuffer) => new TextDecoder().decode(of)
+    const clean = redactSecrets(
+      {
+        array: bytes.subarray(1),
+        clamped: Uint8ClampedArray.from(bytes),
+        signed: Int8Array.from(bytes),
+        view: new DataView(bytes.buffer, 1),
+        buffer: bytes.buffer,
+      },
+      credential,
+    )
+    assert(clean.array instanceof Uint8Array)
+    assert(clean.clamped instanceof Uint8ClampedArray)
+    assert(clean.signed instanceof Int8Array)
+    assert(clean.view instanceof DataView)
+    assert(clean.buffer instanceof ArrayBuffer)
+    for (const of of [clean.array, clean.view]) assert.equal(text(of), expected.slice(1))
+    for (const of of [clean.clamped, clean.signed, clean.buffer]) assert.equal(text(of), expected)
+    assert.equal(text(bytes), `..${plain}..`)
+    // JSON shows the numbers of wider ones.
+    const wide = JSON.stringify(redactSecrets([Uint16Array.from(bytes)], credential))
+    assert.deepEqual(Object.values(JSON.parse(wide)[0]), [...new TextEncoder().encode(expected)])
+    const others = [new Float64Array(9), new BigInt64Array(9), new DataView(bytes.buffer, 0, 2)]
+    for (const other of others) assert.equal(redactSecrets(other, credential), other)
+  })
+
+  test('bytes among other things in a list, and by index', () => {
+    const bytes = bytesOf(plain)
+    const stars = bytes.map(() => 42)
+    assert.deepEqual(redactSecrets(['a', ...bytes, null, 1.5, -1], credential), [
+      'a',
+      ...stars,
+      null,
+      1.5,
+      -1,
+    ] as never)
+    assert.deepEqual(redactSecrets({ ...bytes }, credential), { ...stars })
   })
 
   test('what JSON would show of an object is searched too', () => {
@@ -509,6 +699,35 @@ describe('onRedact', () => {
 test('without a credential it takes the current scope, and outside of any does nothing', () => {
   assert.equal(redactSecrets(plain), plain)
   runWithCredentials(credential, () => assert.equal(redactSecrets(`a ${plain}`), 'a [redacted]'))
+})
+
+test('of several credentials, and what one is related to, also when that changes', () => {
+  const [before, other] = [fakeSecret('before'), fakeSecret('other')]
+  const first = new OAuthCredential({ accessToken: fakeSecret('first') })
+  const second = new StaticCredential({ other })
+  const text = `${first.accessToken} ${other} ${before}`
+  assert.equal(redactSecrets(text, [first, second]), `[redacted] [redacted] ${before}`)
+  assert.equal(redactSecrets(text, [second, first]), `[redacted] [redacted] ${before}`)
+  assert.equal(redactSecrets(text, first), `[redacted] ${other} ${before}`)
+  relateSecrets(first, [['the access token before', before]])
+  const names: string[] = []
+  const onRedact = ({ name }: { name: string }) => names.push(name)
+  assert.equal(
+    redactSecrets(text, [first, second], { onRedact }),
+    '[redacted] [redacted] [redacted]',
+  )
+  assert.deepEqual(names.sort(), ['accessToken', 'field "other"', 'the access token before'])
+  assert.equal(redactSecrets(text, []), text)
+  assert.equal(redactSecrets(text, new StaticCredential({ short: 'prod' })), text)
+})
+
+test('a misspelt option, or one of another kind, is a TypeError', () => {
+  for (const options of [{ exept: ['a'] }, { except: 'a' }, { except: [1] }, { onRedact: 'log' }])
+    assert.throws(() => redactSecrets(plain, credential, options as never), {
+      name: 'TypeError',
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: /redactSecrets/,
+    })
 })
 
 test('what is no credential is a TypeError', () => {
