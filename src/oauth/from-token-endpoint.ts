@@ -27,10 +27,10 @@ export interface FromTokenEndpointOptions extends TokenEndpointOptions {
 }
 
 /** A token that was asked for, by the digest of all that the form holds. */
-interface Entry {
+class Entry {
   current: OAuthCredential | undefined
   flight: Promise<OAuthCredential> | undefined
-  readonly pause: Pause
+  readonly pause = new Pause()
 }
 
 const MAX_ENTRIES = 10_000
@@ -59,39 +59,15 @@ const MAX_ENTRIES = 10_000
 export function fromTokenEndpoint(options: FromTokenEndpointOptions): CredentialSource {
   assertTokenEndpoint(options)
   const entries = new Map<string, Entry>()
-
-  function entryOf(key: string): Entry {
-    const pause = new Pause()
-    const entry = entries.get(key) ?? { current: undefined, flight: undefined, pause }
-    // In the order of their last use.
-    entries.delete(key)
-    entries.set(key, entry)
-    const [oldest = key] = entries.keys()
-    if (entries.size > MAX_ENTRIES) entries.delete(oldest)
-    return entry
-  }
-
-  async function renew(entry: Entry, form: Form): Promise<OAuthCredential> {
-    try {
-      const credential = await exchange(form, options)
-      // One without a known expiry is for the calls that have waited for it.
-      entry.current = credential.expiresAt && credential
-      return credential
-    } catch (error) {
-      entry.pause.begin(error)
-      throw error
-    }
-  }
-
   return async (request) => {
     const form = readForm(await options.form(request))
-    const entry = entryOf(await digest(form))
+    const entry = entryOf(await digest(form), entries)
     const { current, pause } = entry
     if (current !== undefined && !current.isExpired(options.leewaySeconds)) return current
     try {
       if (pause.isOn) throw pause.error
       // Not in the scope of who comes first.
-      entry.flight ??= outsideOfScopes(() => renew(entry, form)).finally(() => {
+      entry.flight ??= outsideOfScopes(() => renew(entry, form, options)).finally(() => {
         entry.flight = undefined
       })
       return await entry.flight
@@ -128,6 +104,32 @@ function readForm(form: TokenForm): Form {
 function nonEmpty(name: string, value: unknown): string {
   if (typeof value === 'string' && value !== '') return value
   throw new CredentialError('ERR_CREDENTIAL_MISSING', `This call has no value for ${name}.`)
+}
+
+function entryOf(key: string, entries: Map<string, Entry>): Entry {
+  const entry = entries.get(key) ?? new Entry()
+  // In the order of their last use.
+  entries.delete(key)
+  entries.set(key, entry)
+  const [oldest = key] = entries.keys()
+  if (entries.size > MAX_ENTRIES) entries.delete(oldest)
+  return entry
+}
+
+async function renew(
+  entry: Entry,
+  form: Form,
+  options: FromTokenEndpointOptions,
+): Promise<OAuthCredential> {
+  try {
+    const credential = await exchange(form, options)
+    // One without a known expiry is for the calls that have waited for it.
+    entry.current = credential.expiresAt && credential
+    return credential
+  } catch (error) {
+    entry.pause.begin(error)
+    throw error
+  }
 }
 
 // Not those whose names end in _type.

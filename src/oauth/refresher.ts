@@ -112,7 +112,8 @@ class RefreshService {
     if (!isSaving && !pause.isOn) await this.#save(lineage)
     const newest = newestOf(call.given, lineage, lineage.rejected)
     if (this.#isFresh(newest)) return newest
-    if (pause.isOn && pause.error !== undefined) throw pause.error
+    const hasFailed = pause.isOn && pause.error !== undefined
+    if (hasFailed) throw pause.error
     // Not in the scope of who comes first: what the request starts must not have that caller's credential.
     lineage.flight ??= outsideOfScopes(() => this.#request(lineage, call, isForced)).finally(() => {
       lineage.flight = undefined

@@ -177,7 +177,7 @@ interface Answer {
 
 async function send(url: string, init: object, options: TokenEndpointOptions): Promise<Answer> {
   // Whatever type it has in the user's runtime.
-  const fetch = (options.fetch ?? runtime.fetch) as Runtime['fetch']
+  const { fetch = runtime.fetch } = options as unknown as Pick<Runtime, 'fetch'>
   if (fetch === undefined)
     throw new CredentialRefreshError('this runtime has no fetch: give one as an option')
   let response: Response | undefined
