@@ -51,6 +51,23 @@ const USES: Readonly<Record<string, [name: string, right: string, wrong: string]
     `const runTool: tool.ToolRunner = tool.createToolRunner(source)`,
     `tool.createToolRunner('a source')`,
   ],
+  './upstream': [
+    'upstream',
+    `const fetchApi = upstream.createFetch({ baseUrl: 'https://api.example' })
+     const answered: Promise<{ readonly status: number }> = fetchApi('/a')`,
+    `upstream.createFetch({ baseUrl: 7 })`,
+  ],
+  './cache': [
+    'cache',
+    `const cached = cache.cached({ key: () => 'a', load: () => core.getCredentials() })
+     const cachedSource: core.CredentialSource = cached`,
+    `cache.cached({ key: () => 7, load: () => core.getCredentials() })`,
+  ],
+  './files': [
+    'files',
+    `const inFiles: core.CredentialSource = core.fromEnv('A_', { env: files.withFiles('A_', {}) })`,
+    `files.withFiles('A_')`,
+  ],
   './mcp': [
     'mcp',
     `const server = { setRequestHandler() {}, name: 'a' }

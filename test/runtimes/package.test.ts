@@ -29,10 +29,12 @@ const manifest: Manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8'
 const MODULES = [
   ...[
     'adapter',
+    'cache',
     'context',
     'credential',
     'env',
     'errors',
+    'files',
     'grammar',
     'headers',
     'index',
@@ -46,6 +48,7 @@ const MODULES = [
     'signature',
     'source',
     'tool',
+    'upstream',
   ].map((name) => `src/${name}`),
   ...['express', 'fetch', 'mcp', 'node-http'].map((name) => `adapters/${name}`),
 ]
@@ -57,6 +60,9 @@ const SUBPATHS: Record<string, string> = {
   '/signature': 'signHeaders',
   '/oauth': 'createRefresher',
   '/tool': 'createToolRunner',
+  '/upstream': 'createFetch',
+  '/cache': 'cached',
+  '/files': 'withFiles',
   '/mcp': 'withCredentials',
   '/express': 'credentials',
   '/node-http': 'withCredentials',
