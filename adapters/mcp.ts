@@ -77,9 +77,13 @@ class WrappedServer {
     target._onrequest = (request, ...rest) => {
       this.#receive(request, () => _onrequest.call(target, request, ...rest))
     }
+    // Of SDK v1: what is sent later, in answer to another request.
     if (_enqueueTaskMessage)
       target._enqueueTaskMessage = (task, queued, ...rest) => {
-        const message = this.#queue(queued.message)
+        const { id, method } = queued.message
+        const isResponse = method === undefined
+        if (isResponse) this.#land(id, this.#flights.get(id))
+        const message = isResponse ? queued.message : this.#scrub(queued.message)
         if (message === undefined) return refuseToSend(queued.message, TOO_LATE)
         return _enqueueTaskMessage.call(target, task, { ...queued, message }, ...rest)
       }
@@ -129,9 +133,11 @@ class WrappedServer {
     const { capabilities = this.#target.getClientCapabilities(), isOf2026 } = client
     // The capabilities of a client of 2025 are unknown where each request has a server of its own.
     const opensPages = !isOf2026 && (!capabilities || capabilities.elicitation?.url)
-    if (error instanceof ConnectRequiredError && opensPages) throw toConnectRpcError(error)
+    if (opensPages && error instanceof ConnectRequiredError) throw toConnectRpcError(error)
     // Only a plain tool call takes a result that says isError; anything else takes a JSON-RPC error.
-    if (method !== 'tools/call' || params?.task !== undefined) throw toRpcError(error)
+    // -32603 of JSON-RPC 2.0: internal error.
+    if (method !== 'tools/call' || params?.task !== undefined)
+      throw rpcError(error.message, -32603, { code: error.code })
   }
 
   // What is sent
@@ -166,13 +172,6 @@ class WrappedServer {
         if (isResponse) this.#land(id, flight)
       }
     }
-  }
-
-  /** Tasks of SDK v1: messages that are sent later, in answer to another request. */
-  #queue(message: Message): Message | undefined {
-    if (message.method !== undefined) return this.#scrub(message)
-    this.#land(message.id, this.#flights.get(message.id))
-    return message
   }
 
   // Requests with one id. The SDKs and their transports find the way of a response by the id of its request alone: of two in
@@ -295,15 +294,13 @@ const ASKING_METHODS = ['tools/call', 'prompts/get', 'resources/read']
 const CONNECT = 'mcp-credentials.connect'
 
 /** -32042 of revision 2025-11-25: a URL has to be opened first. */
-function toConnectRpcError(error: ConnectRequiredError): Error {
-  const { url, message } = error
-  const elicitations = [{ mode: 'url', elicitationId: url, url, message }]
-  return Object.assign(new Error(message), { code: -32042, data: { elicitations } })
+function toConnectRpcError({ url, message }: ConnectRequiredError): Error {
+  const elicitation = { mode: 'url', elicitationId: url, url, message }
+  return rpcError(message, -32042, { elicitations: [elicitation] })
 }
 
-/** -32603 of JSON-RPC 2.0: internal error. */
-const toRpcError = ({ message, code }: CredentialError): Error =>
-  Object.assign(new Error(message), { code: -32603, data: { code } })
+const rpcError = (message: string, code: number, data: object): Error =>
+  Object.assign(new Error(message), { code, data })
 
 function misuse(code: string, message: string): TypeError {
   return Object.assign(new TypeError(message), { code })
@@ -326,21 +323,8 @@ function internalsOf(server: McpServerLike): ServerInternals {
   )
 }
 
-interface Client {
-  readonly isOf2026: boolean
-  readonly capabilities: Capabilities | undefined
-  /** What the person said who was asked to connect. */
-  readonly answer: string | undefined
-}
-
-interface DescribedCall {
-  readonly id: unknown
-  readonly call: AdapterRequest
-  readonly client: Client
-}
-
 /** A call, as its source is told of it, and who calls: the one place that tells SDK v1 from v2. */
-function describeCall({ method, params }: Request, context: CallContext): DescribedCall {
+function describeCall({ method, params }: Request, context: CallContext) {
   const { requestInfo, http, mcpReq, sessionId } = context
   const tool = method === 'tools/call' && typeof params?.name === 'string' ? params.name : undefined
   const { authInfo } = http ?? context
@@ -350,8 +334,11 @@ function describeCall({ method, params }: Request, context: CallContext): Descri
   const capabilities = mcpReq?.envelope?.['io.modelcontextprotocol/clientCapabilities']
   const answer = mcpReq?.inputResponses?.[CONNECT]?.action
   const client = { isOf2026: capabilities !== undefined, capabilities, answer }
-  return { id, call: { tool, method, headers, authInfo, sessionId, signal }, client }
+  const call: AdapterRequest = { tool, method, headers, authInfo, sessionId, signal }
+  return { id, call, client }
 }
+
+type Client = ReturnType<typeof describeCall>['client']
 
 /** A copy where there is one to hide, so that a batch or a second round of the same call still finds its headers. */
 function withoutHeaders(context: CallContext, also: readonly string[]): CallContext {
