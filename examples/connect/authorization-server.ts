@@ -16,9 +16,40 @@ export interface AuthorizationServerOptions {
   readonly serve?: (request: IncomingMessage, provider: Provider) => Promise<object | undefined>
 }
 
-export async function startAuthorizationServer(options: AuthorizationServerOptions) {
-  const { name, port, configuration } = options
+export interface AuthorizationServer {
+  readonly issuer: string
+  readonly provider: Provider
+  close(): Promise<unknown>
+}
+
+export async function startAuthorizationServer(
+  options: AuthorizationServerOptions,
+): Promise<AuthorizationServer> {
+  const { port } = options
   const issuer = `http://127.0.0.1:${port}`
+  const provider = createProvider(issuer, options)
+  const serveProvider = provider.callback()
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.url?.startsWith('/interaction/'))
+      return interact(options, provider, request, response)
+    const answer = await options.serve?.(request, provider)
+    if (answer === undefined) return serveProvider(request, response)
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+  }
+  const server = createServer((request, response) => {
+    // Such as of a step that is over.
+    serve(request, response).catch(() => response.writeHead(400).end('Please start again.'))
+  })
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  const close = () => {
+    server.closeAllConnections()
+    return new Promise((resolve) => server.close(resolve))
+  }
+  return { issuer, provider, close }
+}
+
+function createProvider(issuer: string, options: AuthorizationServerOptions): Provider {
+  const { name, configuration } = options
   const { warn } = console
   // That its keys are for development.
   console.warn = () => undefined
@@ -29,10 +60,13 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
       keys: ['FAKE-cookie-key'],
       names: { session: `${name}-session`, interaction: `${name}-step`, resume: `${name}-resume` },
     },
-    findAccount: (_context, accountId) => ({ accountId, claims: async () => ({ sub: accountId }) }),
+    findAccount: (_context, accountId) => ({
+      accountId,
+      claims: () => Promise.resolve({ sub: accountId }),
+    }),
     interactions: { url: (_context, { uid }) => `/interaction/${uid}` },
     rotateRefreshToken: true,
-    issueRefreshToken: async () => true,
+    issueRefreshToken: () => Promise.resolve(true),
     features: {
       devInteractions: { enabled: false },
       revocation: { enabled: true },
@@ -40,20 +74,7 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
     },
   })
   console.warn = warn
-  const serveProvider = provider.callback()
-  const server = createServer(async (request, response) => {
-    if (request.url?.startsWith('/interaction/'))
-      return interact(options, provider, request, response)
-    const answer = await options.serve?.(request, provider)
-    if (answer === undefined) return serveProvider(request, response)
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
-  })
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
-  const close = () => {
-    server.closeAllConnections()
-    return new Promise((resolve) => server.close(resolve))
-  }
-  return { issuer, provider, close }
+  return provider
 }
 
 /** Asks who it is, and whether the client may; a form for each. */
@@ -98,7 +119,7 @@ const STYLE_ONLY = `default-src 'none'; style-src ${STYLE_SOURCE}; frame-ancesto
 
 async function readChoice(request: IncomingMessage): Promise<string> {
   let body = ''
-  for await (const chunk of request) body += chunk
+  for await (const chunk of request) body += String(chunk)
   return new URLSearchParams(body).get('choice') ?? ''
 }
 

@@ -20,6 +20,7 @@ export interface Pending {
 }
 
 // The authorization servers of this example are on this machine.
+// eslint-disable-next-line @typescript-eslint/no-deprecated -- it is marked so that it stands out
 const INSECURE = { [oauth.allowInsecureRequests]: true }
 
 export interface Registration {

@@ -1,3 +1,4 @@
+// Starts it: npm run connect.
 import { fileURLToPath } from 'node:url'
 import { startService } from './service.ts'
 

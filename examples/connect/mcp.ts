@@ -1,10 +1,11 @@
 // The tools: of two providers, and one that takes the accounts of both.
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
 import { getCredentials, runWithCredentials } from 'mcp-credentials'
-import type { CallEvent, CredentialRequest, CredentialSource } from 'mcp-credentials'
+import type { CredentialRequest, CredentialSource } from 'mcp-credentials'
 import type { Accounts } from 'mcp-credentials/accounts'
 import { withCredentials } from 'mcp-credentials/mcp'
 import { z } from 'zod'
+import type { Uses } from './uses.ts'
 
 export interface McpOptions {
   readonly origin: string
@@ -12,8 +13,7 @@ export interface McpOptions {
   readonly api: string
   readonly notes: Accounts
   readonly weather: Accounts
-  /** Told of each use of an account. */
-  readonly onUse: (owner: string, provider: string) => Promise<unknown>
+  readonly uses: Uses
 }
 
 /** The user whom the bearer check has verified; never the client, which all users of an application share. */
@@ -23,9 +23,11 @@ function ownerOf({ authInfo }: CredentialRequest): string | undefined {
 }
 
 const providerOf = (tool: string | undefined) => (tool === 'forecast' ? 'weather' : 'notes')
+const WRITING = ['add_note', 'note_the_weather']
 const text = (text: string) => ({ content: [{ type: 'text' as const, text }] })
 
-export function createHandler({ origin, api, notes, weather, onUse }: McpOptions) {
+export function createHandler(options: McpOptions) {
+  const { origin, notes, weather, uses } = options
   const fromNotes = notes.source({
     owner: ownerOf,
     connect: `${origin}/connect/notes`,
@@ -34,42 +36,40 @@ export function createHandler({ origin, api, notes, weather, onUse }: McpOptions
   const fromWeather = weather.source({ owner: ownerOf, connect: `${origin}/connect/weather` })
   const source: CredentialSource = (request) =>
     providerOf(request.tool) === 'weather' ? fromWeather(request) : fromNotes(request)
-  const onCall = async ({ tool, label, outcome }: CallEvent) => {
-    if (label !== undefined && outcome === 'ok') await onUse(label, providerOf(tool))
-  }
-  const scopes = (tool: string) => (tool === 'list_notes' ? undefined : ['notes:write'])
-
   return createMcpHandler(() => {
-    const bare = new McpServer({ name: 'connect', version: '1.0.0' })
-    const server = withCredentials(bare, source, {
-      onCall,
-      scopes: (tool) => (providerOf(tool) === 'notes' ? scopes(tool) : undefined),
+    const server = withCredentials(new McpServer({ name: 'connect', version: '1.0.0' }), source, {
+      scopes: (tool) => (WRITING.includes(tool) ? ['notes:write'] : undefined),
+      async onCall({ tool, label, outcome }) {
+        if (label !== undefined && outcome === 'ok') await uses.record(label, providerOf(tool))
+      },
     })
-    server.registerTool('list_notes', { description: 'The notes of the user' }, async () =>
-      text((await callNotes(api)).join('\n') || 'There are none.'),
-    )
-    const inputSchema = z.object({ note: z.string() })
-    server.registerTool(
-      'add_note',
-      { description: 'Adds a note', inputSchema },
-      async ({ note }) => {
-        await callNotes(api, note)
-        return text('It was added.')
-      },
-    )
-    server.registerTool('forecast', { description: 'The weather' }, async () => text(forecast()))
-    server.registerTool(
-      'note_the_weather',
-      { description: 'Adds the weather as a note' },
-      async (context) => {
-        const authInfo = context.http?.authInfo
-        // A second account in the same call: a scope of its own. What the tool sends is scrubbed of both.
-        const credential = await fromWeather({ headers: undefined, authInfo })
-        await callNotes(api, runWithCredentials(credential, forecast))
-        return text('It was noted.')
-      },
-    )
+    registerTools(server, options, fromWeather)
     return server
+  })
+}
+
+function registerTools(
+  server: McpServer,
+  { api, uses }: McpOptions,
+  fromWeather: CredentialSource,
+): void {
+  server.registerTool('list_notes', { description: 'The notes of the user' }, async () =>
+    text((await callNotes(api)).join('\n') || 'There are none.'),
+  )
+  const inputSchema = z.object({ note: z.string() })
+  server.registerTool('add_note', { description: 'Adds a note', inputSchema }, async ({ note }) => {
+    await callNotes(api, note)
+    return text('It was added.')
+  })
+  server.registerTool('forecast', { description: 'The weather' }, () => text(forecast()))
+  const both = { description: 'Adds the weather as a note' }
+  server.registerTool('note_the_weather', both, async ({ http }) => {
+    const request = { headers: undefined, authInfo: http?.authInfo }
+    // A second account in the same call: a scope of its own. What the tool sends is scrubbed of both.
+    const credential = await fromWeather(request)
+    await callNotes(api, runWithCredentials(credential, forecast))
+    await uses.record(ownerOf(request) ?? '', 'weather')
+    return text('It was noted.')
   })
 }
 

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { toNodeHandler } from '@modelcontextprotocol/node'
 import type Provider from 'oidc-provider'
 import { startAuthorizationServer } from './authorization-server.ts'
+import type { AuthorizationServer } from './authorization-server.ts'
 import { openDatabase } from './database.ts'
 import { discover } from './flow.ts'
 import { createServer } from './server.ts'
@@ -54,17 +55,12 @@ function createNotes() {
   }
 }
 
-export async function startService({
-  port,
-  folder,
-  databaseUrl,
-  tokenSeconds = 3600,
-}: ServiceOptions) {
-  mkdirSync(folder, { recursive: true })
-  const origin = `http://localhost:${port}`
-  const resource = `${origin}/mcp`
-  const own = await startAuthorizationServer({
-    ...{ name: 'Example', port: port + 1, users: ['alice', 'bob'] },
+/** Where the users of this server, and their MCP clients, log in. */
+const startOwn = (port: number, origin: string, resource: string) =>
+  startAuthorizationServer({
+    name: 'Example',
+    port,
+    users: ['alice', 'bob'],
     configuration: {
       clients: [clientOf('connect', `${origin}/login/callback`)],
       scopes: ['openid', 'offline_access', 'mcp'],
@@ -76,46 +72,56 @@ export async function startService({
           getResourceServerInfo: () => ({
             scope: 'mcp',
             audience: resource,
-            accessTokenFormat: 'jwt' as const,
-            jwt: { sign: { alg: 'RS256' as const } },
+            accessTokenFormat: 'jwt',
+            jwt: { sign: { alg: 'RS256' } },
           }),
         },
       },
     },
   })
-  const notes = await startAuthorizationServer({
-    ...{
-      name: 'Notes',
-      port: port + 2,
-      users: ['alice.writes', 'bob.writes'],
-      serve: createNotes(),
-    },
+
+/** The third party. */
+const startNotes = (port: number, origin: string, tokenSeconds: number) =>
+  startAuthorizationServer({
+    name: 'Notes',
+    port,
+    users: ['alice.writes', 'bob.writes'],
+    serve: createNotes(),
     configuration: {
       clients: [clientOf('connect', `${origin}/connect/notes/callback`)],
       scopes: ['openid', 'offline_access', 'notes:read', 'notes:write'],
       ttl: { AccessToken: tokenSeconds },
     },
   })
-  const partyOf = ({ issuer }: { readonly issuer: string }, path: string) =>
-    discover({
-      ...{ issuer, clientId: 'connect', clientSecret: 'FAKE-secret-of-connect' },
-      redirectUri: `${origin}${path}`,
-    })
+
+function partyOf({ issuer }: AuthorizationServer, redirectUri: string) {
+  const clientSecret = 'FAKE-secret-of-connect'
+  return discover({ issuer, clientId: 'connect', clientSecret, redirectUri })
+}
+
+export async function startService(options: ServiceOptions) {
+  const { port, folder, databaseUrl, tokenSeconds = 3600 } = options
+  mkdirSync(folder, { recursive: true })
+  const origin = `http://localhost:${port}`
+  const resource = `${origin}/mcp`
+  const own = await startOwn(port + 1, origin, resource)
+  const notes = await startNotes(port + 2, origin, tokenSeconds)
   const database = await openDatabase(databaseUrl, join(folder, 'database'))
   const { serve, accounts } = await createServer({
-    ...{ origin, database, keys: [readKey(folder)], api: `${notes.issuer}/notes` },
-    login: await partyOf(own, '/login/callback'),
-    notes: await partyOf(notes, '/connect/notes/callback'),
+    origin,
+    database,
+    keys: [readKey(folder)],
+    login: await partyOf(own, `${origin}/login/callback`),
+    notes: await partyOf(notes, `${origin}/connect/notes/callback`),
+    api: `${notes.issuer}/notes`,
   })
   const handle = toNodeHandler({ fetch: serve })
   const server = createHttpServer((request, response) => void handle(request, response))
   await new Promise<void>((resolve) => server.listen(port, 'localhost', resolve))
-  const close = async () => {
+  async function close(): Promise<void> {
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
-    await own.close()
-    await notes.close()
-    await database.close()
+    for (const part of [own, notes, database]) await part.close()
   }
   return { origin, resource, own, notes, accounts, close }
 }

@@ -23,13 +23,12 @@ export function createSqliteStore(database: DatabaseSync): AccountStore {
     if (after === undefined) return remove.run(owner, provider, before)
     return update.run(after, owner, provider, before)
   }
+  const read = (owner: string, provider: string) => {
+    const row = select.get(owner, provider)
+    return row && String(row['sealed'])
+  }
   return {
-    async load(owner, provider) {
-      const row = select.get(owner, provider)
-      return row && String(row['sealed'])
-    },
-    async swap(...given) {
-      return write(...given).changes === 1
-    },
+    load: (...row) => Promise.resolve(row).then(([owner, provider]) => read(owner, provider)),
+    swap: (...change) => Promise.resolve(change).then((given) => write(...given).changes === 1),
   }
 }

@@ -1,5 +1,6 @@
 // What a store of accounts has to promise, as tests for node:test: call testStore with your own.
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { describe, test } from 'node:test'
 import type { AccountStore } from 'mcp-credentials/accounts'
 
@@ -28,33 +29,29 @@ const NAMES = [
   'x'.repeat(255),
 ]
 
-/**
- * Tests a store.
- *
- * @param name - what it is called
- * @param open - gives the store over one of several connections; each time another one, if it can
- */
-export function testStore(name: string, open: () => Promise<AccountStore>): void {
-  let serial = 0
-  const newOwner = () => `owner-${Date.now()}-${serial++}`
+/** What is asked of a store: `open` gives it over one of several connections, `owner` has no row yet. */
+type Check = (open: () => Promise<AccountStore>, owner: string) => Promise<void>
 
-  describe(`a store in ${name}`, () => {
-    test('has nothing of an owner that it does not know', async () => {
+const CHECKS: readonly (readonly [name: string, check: Check])[] = [
+  [
+    'has nothing of an owner that it does not know',
+    async (open, owner) => {
+      assert.equal(await (await open()).load(owner, 'p'), undefined)
+    },
+  ],
+  [
+    'writes where there is nothing, once',
+    async (open, owner) => {
       const store = await open()
-      assert.equal(await store.load(newOwner(), 'p'), undefined)
-    })
-
-    test('writes where there is nothing, once', async () => {
-      const store = await open()
-      const owner = newOwner()
       assert.equal(await store.swap(owner, 'p', undefined, 'first'), true)
       assert.equal(await store.swap(owner, 'p', undefined, 'second'), false)
       assert.equal(await store.load(owner, 'p'), 'first')
-    })
-
-    test('writes over what it holds, and over nothing else', async () => {
+    },
+  ],
+  [
+    'writes over what it holds, and over nothing else',
+    async (open, owner) => {
       const store = await open()
-      const owner = newOwner()
       assert.equal(await store.swap(owner, 'p', 'first', 'second'), false)
       assert.equal(await store.load(owner, 'p'), undefined)
       await store.swap(owner, 'p', undefined, 'first')
@@ -63,11 +60,12 @@ export function testStore(name: string, open: () => Promise<AccountStore>): void
       assert.equal(await store.swap(owner, 'p', 'first', 'second'), true)
       assert.equal(await store.load(owner, 'p'), 'second')
       assert.equal(await store.swap(owner, 'p', 'second', 'second'), true)
-    })
-
-    test('deletes what it holds, and nothing else', async () => {
+    },
+  ],
+  [
+    'deletes what it holds, and nothing else',
+    async (open, owner) => {
       const store = await open()
-      const owner = newOwner()
       assert.equal(await store.swap(owner, 'p', 'first', undefined), false)
       await store.swap(owner, 'p', undefined, 'first')
       assert.equal(await store.swap(owner, 'p', 'other', undefined), false)
@@ -75,11 +73,12 @@ export function testStore(name: string, open: () => Promise<AccountStore>): void
       assert.equal(await store.swap(owner, 'p', 'first', undefined), true)
       assert.equal(await store.load(owner, 'p'), undefined)
       assert.equal(await store.swap(owner, 'p', undefined, 'again'), true)
-    })
-
-    test('tells owners and providers apart, whatever they are called', async () => {
+    },
+  ],
+  [
+    'tells owners and providers apart, whatever they are called',
+    async (open, prefix) => {
       const store = await open()
-      const prefix = newOwner()
       const keys = NAMES.flatMap((owner) =>
         ['p', 'P', ...NAMES].map((provider) => [`${prefix}${owner}`, provider] as const),
       )
@@ -87,39 +86,56 @@ export function testStore(name: string, open: () => Promise<AccountStore>): void
         assert.equal(await store.swap(owner, provider, undefined, `${owner} ${provider}`), true)
       for (const [owner, provider] of keys)
         assert.equal(await store.load(owner, provider), `${owner} ${provider}`)
-    })
-
-    test('gives a text as it was written, also a long one', async () => {
+    },
+  ],
+  [
+    'gives a text as it was written, also a long one',
+    async (open, owner) => {
       const store = await open()
-      const owner = newOwner()
       const text = 'aB3-_.'.repeat(20_000)
       await store.swap(owner, 'p', undefined, text)
       assert.equal(await store.load(owner, 'p'), text)
       assert.equal(await store.swap(owner, 'p', text, `${text}.`), true)
-    })
-
-    test('shows every connection what another one has written', async () => {
+    },
+  ],
+  [
+    'shows every connection what another one has written',
+    async (open, owner) => {
       const [one, other] = [await open(), await open()]
-      const owner = newOwner()
       await one.swap(owner, 'p', undefined, 'first')
       assert.equal(await other.load(owner, 'p'), 'first')
       assert.equal(await other.swap(owner, 'p', 'first', 'second'), true)
       assert.equal(await one.swap(owner, 'p', 'first', 'third'), false)
       assert.equal(await one.load(owner, 'p'), 'second')
-    })
-
-    test('lets one of a hundred writers win, each time', async () => {
-      const stores = await Promise.all(Array.from({ length: 4 }, open))
-      const owner = newOwner()
-      const writers = Array.from({ length: 100 }, (_, index) => increment(stores[index % 4], owner))
-      await Promise.all(writers)
+    },
+  ],
+  [
+    'lets one of a hundred writers win, each time',
+    async (open, owner) => {
+      const stores = [await open(), await open(), await open(), await open()]
+      const writers = Array.from({ length: 25 }, () =>
+        stores.map((store) => increment(store, owner)),
+      )
+      await Promise.all(writers.flat())
       assert.equal(await stores[0]?.load(owner, 'p'), '100')
-    })
+    },
+  ],
+]
+
+/**
+ * Tests a store.
+ *
+ * @param name - what it is called
+ * @param open - gives the store over one of several connections; each time another one, if it can
+ */
+export function testStore(name: string, open: () => Promise<AccountStore>): void {
+  void describe(`a store in ${name}`, () => {
+    for (const [promise, check] of CHECKS)
+      void test(promise, () => check(open, `owner-${randomUUID()}`))
   })
 }
 
-async function increment(store: AccountStore | undefined, owner: string): Promise<void> {
-  assert(store)
+async function increment(store: AccountStore, owner: string): Promise<void> {
   for (;;) {
     const before = await store.load(owner, 'p')
     if (await store.swap(owner, 'p', before, String(Number(before ?? 0) + 1))) return
