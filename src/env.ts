@@ -128,7 +128,8 @@ function parseGrant(variables: Variables): RefreshGrant {
     throw missing(variables, advice, 'oauth')
   }
   const { clientSecret, scopes, extra } = properties
-  return { refreshToken, clientId, tokenUri, clientSecret, scopes, extra }
+  // Frozen, so that a refresher knows it again without a look at what is in it.
+  return Object.freeze({ refreshToken, clientId, tokenUri, clientSecret, scopes, extra })
 }
 
 /** The environment is the server's own, whatever is wrong with it. */

@@ -11,7 +11,7 @@
  * - `ERR_CREDENTIAL_CONNECT`: the account has to be connected first; the error has the URL.
  * - `ERR_CREDENTIAL_SCOPE`: the credential lacks a scope that the tool needs.
  * - `ERR_CREDENTIAL_UNTRUSTED`: the headers do not come from the gateway, or not as they are.
- * - `ERR_CREDENTIAL_REFRESH`: the access token has expired, and could not be refreshed.
+ * - `ERR_CREDENTIAL_REFRESH`: no new access token could be obtained.
  * - `ERR_CREDENTIAL_UNAVAILABLE`: the source failed, for a reason that the caller is not told.
  */
 export type CredentialErrorCode =

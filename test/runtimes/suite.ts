@@ -24,6 +24,9 @@ const ANYWHERE = [
 const WEB = [
   'signature',
   'refresh',
+  'refresh-tenants',
+  'oauth',
+  'oauth-source',
   'cache',
   'upstream',
   'accounts',
