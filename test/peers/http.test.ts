@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import express from 'express'
 import multer from 'multer'
 import {
+  ConnectRequiredError,
+  CredentialError,
   CredentialNotFoundError,
   fromEnv,
   fromHeaders,
@@ -15,7 +17,7 @@ import {
   tryGetCredentials,
 } from 'mcp-credentials'
 import { createSignatureVerifier, signHeaders } from 'mcp-credentials/signature'
-import type { CredentialSource } from 'mcp-credentials'
+import type { AdapterOptions, CallDetails, CallEvent, CredentialSource } from 'mcp-credentials'
 import { credentials } from 'mcp-credentials/express'
 import { withCredentials } from 'mcp-credentials/node-http'
 import { fingerprint, makeV1, makeV2 } from './servers.js'
@@ -33,22 +35,18 @@ import type { Handle, Result } from './wirings.js'
 // The middleware is typed against Express 5, and runs on both.
 const express4: typeof express = createRequire(import.meta.url)('express-4')
 
-interface Options {
-  optional?: boolean
-  onError?: (error: unknown) => void
-}
 type Handler = (request: IncomingMessage, response: ServerResponse) => unknown
 
 interface Front {
   name: string
   /** Whether the front knows when a handler is done. */
   awaitsHandler: boolean
-  listener(handler: Handler, source: CredentialSource, options?: Options): RequestListener
+  listener(handler: Handler, source: CredentialSource, options?: AdapterOptions): RequestListener
 }
 
 const inExpress =
   (framework: typeof express) =>
-  (handler: Handler, source: CredentialSource, options?: Options) => {
+  (handler: Handler, source: CredentialSource, options?: AdapterOptions) => {
     const app = framework()
     app.use(credentials(source, options))
     app.use(
@@ -70,6 +68,29 @@ const FRONTS: Front[] = [
     },
   },
 ]
+
+/** What `onCall` was told, and a promise of the first time. */
+function listening(more: AdapterOptions = {}) {
+  const events: CallEvent[] = []
+  const details: CallDetails[] = []
+  const { promise: isTold, resolve } = defer()
+  const onCall: AdapterOptions['onCall'] = (event, detail) => {
+    events.push(event)
+    details.push(detail)
+    resolve()
+  }
+  return { options: { ...more, onCall }, events, details, isTold }
+}
+
+function defer() {
+  let resolve = () => {}
+  const promise = new Promise<void>((set) => {
+    resolve = set
+  })
+  return { promise, resolve }
+}
+
+const HAS_LEFT = { name: 'AbortError', code: undefined, message: 'The client has left.' }
 
 let serial = 0
 const fakeToken = () => `FAKE-http-${++serial}-0123456789abcdef-do-not-leak`
@@ -218,34 +239,37 @@ for (const front of FRONTS) {
     ]
     for (const [name, status, bad, headers, body] of refusals) {
       test(`${name} is answered with ${status}, and the handler does not run`, async () => {
-        const errors: unknown[] = []
+        const { options, events, details } = listening()
         const handler: Handler = () => assert.fail('The handler ran.')
-        await serving(
-          front.listener(handler, bad, { onError: (error) => errors.push(error) }),
-          async (url) => {
-            const response = await fetch(url, { headers })
-            const text = await response.text()
-            assert.equal(response.status, status)
-            assert.match(text, body)
-            assert(!text.includes('FAKE'))
-            assert.equal(errors.length, status === 500 ? 1 : 0)
-            if (front.name !== 'node:http') return
-            assert.match(String(response.headers.get('content-type')), /application\/json/)
-            assert.deepEqual(Object.keys(JSON.parse(text).error), ['code', 'message'])
-          },
-        )
+        await serving(front.listener(handler, bad, options), async (url) => {
+          const response = await fetch(url, { headers })
+          const text = await response.text()
+          assert.equal(response.status, status)
+          assert.match(text, body)
+          assert(!text.includes('FAKE'))
+          assert.deepEqual(
+            events.map(({ outcome, method }) => `${method} ${outcome}`),
+            ['GET refused'],
+          )
+          assert.match(String(events[0]?.error?.code), /^ERR_CREDENTIAL_/)
+          assert(!JSON.stringify(events).includes('FAKE'))
+          assert(details[0]?.cause instanceof Error)
+          if (front.name !== 'node:http') return
+          assert.equal(response.headers.get('content-type'), 'application/json')
+          assert.deepEqual(Object.keys(JSON.parse(text).error), ['code', 'message'])
+        })
       })
     }
 
-    test('without onError, and with one that throws or rejects, the answer is the same', async () => {
+    test('without onCall, and with one that throws or rejects, the answer is the same', async () => {
       for (const options of [
         undefined,
         {
-          onError: () => {
+          onCall: () => {
             throw new Error('FAKE')
           },
         },
-        { onError: () => Promise.reject(new Error('FAKE')) },
+        { onCall: () => Promise.reject(new Error('FAKE')) },
       ]) {
         await serving(
           front.listener(
@@ -267,7 +291,7 @@ for (const front of FRONTS) {
       )
     })
 
-    test('what is no source is a TypeError at once', () => {
+    test('anything but a source is a TypeError at once', () => {
       assert.throws(() => front.listener(own, {} as never), {
         name: 'TypeError',
         code: 'ERR_INVALID_ARG_TYPE',
@@ -384,42 +408,156 @@ for (const front of FRONTS) {
       })
     })
 
-    test('a client that leaves while the source is busy: the handler does not run', async () => {
-      let runs = 0
-      let asked: () => void
-      const isAsked = new Promise<void>((resolve) => {
-        asked = resolve
-      })
-      const slow: CredentialSource = async () => {
-        asked()
-        await sleep(60)
-        return new OAuthCredential({ accessToken: 'FAKE' })
-      }
-      await serving(
-        front.listener(() => {
-          runs += 1
-        }, slow),
-        async (url) => {
+    for (const [name, isMissing] of [
+      ['the handler does not run', false],
+      ['nobody is answered either', true],
+    ] as const)
+      test(`a client that leaves while the source is busy: ${name}, and onCall is told once`, async () => {
+        const { options, events, isTold } = listening()
+        const isAsked = defer()
+        const hasLeft = defer()
+        const slow: CredentialSource = async (request) => {
+          isAsked.resolve()
+          await hasLeft.promise
+          if (isMissing) return source(request)
+          return new OAuthCredential({ accessToken: fakeToken() })
+        }
+        const handler: Handler = () => assert.fail('The handler ran.')
+        const inner = front.listener(handler, slow, options)
+        const listener: RequestListener = (request, response) => {
+          response.once('close', hasLeft.resolve)
+          inner(request, response)
+        }
+        await serving(listener, async (url) => {
           const socket = connect(Number(url.port), url.hostname)
           socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
-          await isAsked
+          await isAsked.promise
           socket.destroy()
-          await sleep(120)
-          assert.equal(runs, 0)
-        },
+          await isTold
+          await sleep(20)
+          const [event, ...others] = events
+          assert.deepEqual(others, [])
+          assert.equal(event?.outcome, isMissing ? 'refused' : 'failed')
+          if (!isMissing) assert.deepEqual(event?.error, HAS_LEFT)
+        })
+      })
+
+    test('a client that has left before the source is asked: the handler does not run', async () => {
+      const { options, events, isTold } = listening()
+      const isAsked = defer()
+      const handler: Handler = () => assert.fail('The handler ran.')
+      const inner = front.listener(
+        handler,
+        () => new OAuthCredential({ accessToken: fakeToken() }),
+        options,
       )
+      const listener: RequestListener = (request, response) => {
+        isAsked.resolve()
+        response.once('close', () => inner(request, response))
+      }
+      await serving(listener, async (url) => {
+        const socket = connect(Number(url.port), url.hostname)
+        socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
+        await isAsked.promise
+        socket.destroy()
+        await isTold
+        assert.deepEqual(
+          events.map(({ outcome, error }) => [outcome, error]),
+          [['failed', HAS_LEFT]],
+        )
+      })
+    })
+
+    test('onCall is told of each request once it is over', async () => {
+      for (const [path, handler, outcome] of [
+        ['/ok', own, 'ok'],
+        ['/missing', (_request, response) => response.writeHead(404).end(), 'ok'],
+        ['/failed', (_request, response) => response.writeHead(503).end(), 'failed'],
+      ] as [string, Handler, string][]) {
+        const token = fakeToken()
+        const { options, events, details, isTold } = listening({ label: () => 'acme' })
+        const seen: number[] = []
+        const watched: Handler = (request, response) => {
+          seen.push(events.length)
+          return handler(request, response)
+        }
+        await serving(front.listener(watched, source, options), async (url) => {
+          await (await fetch(new URL(path, url), { headers: headersWith(token) })).text()
+          await isTold
+          const [event, ...others] = events
+          assert.deepEqual([seen, others], [[0], []])
+          assert.deepEqual(
+            [event?.method, event?.outcome, event?.type, event?.label, event?.error],
+            ['GET', outcome, 'oauth', 'acme', undefined],
+          )
+          assert(!JSON.stringify(events).includes(token))
+          assert.equal(details[0]?.credential?.accessToken, token)
+        })
+      }
+    })
+
+    test('an answer to HEAD ends the scope', async () => {
+      const { options, events, isTold } = listening()
+      const seen: string[] = []
+      const isOver = defer()
+      const handler: Handler = (_request, response) => {
+        response.setHeader('content-length', 4)
+        response.end('body')
+        seen.push(codeOf(getCredentials))
+        void isTold.then(() => {
+          seen.push(codeOf(getCredentials))
+          isOver.resolve()
+        })
+      }
+      await serving(front.listener(handler, source, options), async (url) => {
+        const headers = headersWith(fakeToken())
+        const response = await fetch(url, { method: 'HEAD', headers })
+        assert.equal(response.headers.get('content-length'), '4')
+        await isOver.promise
+        assert.deepEqual(seen, ['a credential', 'ERR_CREDENTIAL_ENDED'])
+        assert.deepEqual(
+          events.map(({ method, outcome }) => `${method} ${outcome}`),
+          ['HEAD ok'],
+        )
+      })
+    })
+
+    test('an account that has to be connected is answered with 403 and the URL', async () => {
+      const address = 'https://server.example/connect?ticket=abc'
+      const connecting: CredentialSource = () => {
+        throw new ConnectRequiredError(address)
+      }
+      await serving(front.listener(own, connecting), async (url) => {
+        const response = await fetch(url)
+        assert.equal(response.status, 403)
+        const text = await response.text()
+        assert(text.includes(address))
+        if (front.name !== 'node:http') return
+        const { error } = JSON.parse(text)
+        assert.deepEqual([error.code, error.url], ['ERR_CREDENTIAL_CONNECT', address])
+      })
     })
 
     test('an error in a handler stays its own', async () => {
       const token = fakeToken()
+      const { options, events, details, isTold } = listening()
       const handler: Handler = async () => {
         await sleep(1)
         throw new Error(`upstream failed: ${codeOf(getCredentials)}`)
       }
-      await serving(front.listener(handler, source), async (url) => {
+      await serving(front.listener(handler, source, options), async (url) => {
         const response = await fetch(url, { headers: headersWith(token) }).catch(() => undefined)
         if (front.name === 'node:http') assert.equal(response, undefined)
         else assert.match(String(await response?.text()), /upstream failed: a credential/)
+        await isTold
+        assert.deepEqual(
+          events.map(({ outcome }) => outcome),
+          ['failed'],
+        )
+        const { cause } = details[0] ?? {}
+        if (front.name === 'node:http') assert.match(String(cause), /upstream failed/)
+        // Express keeps what its handlers throw to itself, and answers with 500.
+        else assert.equal(cause, undefined)
       })
     })
 
@@ -496,21 +634,73 @@ for (const [name, framework] of [
       })
     })
 
-    test('an error handler finds the status and the code', async () => {
-      const app = framework()
-      app.use(credentials(source))
-      const handle: express.ErrorRequestHandler = (error, _request, response, _next) => {
-        response.status(error.status).json({ code: error.code, missing: error.missingHeaders })
-      }
-      app.use(handle)
-      await serving(app, async (url) => {
-        const response = await fetch(url)
-        assert.equal(response.status, 403)
-        assert.deepEqual(await response.json(), {
-          code: 'ERR_CREDENTIAL_MISSING',
-          missing: ['X-MCP-Cred-Access-Token'],
+    const describeIt: express.ErrorRequestHandler = (error, _request, response, _next) => {
+      const { code, message, url } = error
+      response
+        .status(error.status)
+        .json({ code, message, url, own: error instanceof CredentialError })
+    }
+
+    for (const [error, status, code, url] of [
+      [new CredentialError('ERR_CREDENTIAL_MISSING', 'Log in.'), 403, 'ERR_CREDENTIAL_MISSING'],
+      [
+        new ConnectRequiredError('https://server.example/c'),
+        403,
+        'ERR_CREDENTIAL_CONNECT',
+        'https://server.example/c',
+      ],
+      [
+        new CredentialError('ERR_CREDENTIAL_TYPE', 'The FAKE type.'),
+        500,
+        'ERR_CREDENTIAL_UNAVAILABLE',
+      ],
+    ] as [CredentialError, number, string, string | undefined][])
+      test(`an error handler finds status ${status}, the code and the URL: ${code}`, async () => {
+        const app = framework()
+        app.use(
+          credentials(() => {
+            throw error
+          }),
+        )
+        app.use(describeIt)
+        await serving(app, async (address) => {
+          const response = await fetch(address)
+          assert.equal(response.status, status)
+          const told = (await response.json()) as Record<string, unknown>
+          assert.deepEqual([told['code'], told['url'], told['own']], [code, url, true])
+          assert.equal(told['message'] === error.message, status === 403)
         })
       })
+
+    test("a source's error is never written to: neither one that is frozen nor one of two requests", async () => {
+      const shared = new CredentialError('ERR_CREDENTIAL_NOT_FOUND', 'Connect it.')
+      const frozen = Object.freeze(new CredentialError('ERR_CREDENTIAL_NOT_FOUND', 'Connect it.'))
+      for (const error of [shared, frozen]) {
+        const before = Object.getOwnPropertyDescriptors(error)
+        const passedOn: unknown[] = []
+        const app = framework()
+        app.use(
+          credentials(() => {
+            throw error
+          }),
+        )
+        const handle: express.ErrorRequestHandler = (given, request, response, next) => {
+          passedOn.push(given)
+          given.seenBy = passedOn.length
+          describeIt(given, request, response, next)
+        }
+        app.use(handle)
+        await serving(app, async (url) => {
+          const answers = await Promise.all([fetch(url), fetch(url)])
+          assert.deepEqual(
+            answers.map(({ status }) => status),
+            [403, 403],
+          )
+        })
+        assert.notEqual(passedOn[0], passedOn[1])
+        assert(!passedOn.includes(error))
+        assert.deepEqual(Object.getOwnPropertyDescriptors(error), before)
+      }
     })
   })
 }
