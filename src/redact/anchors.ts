@@ -98,13 +98,24 @@ export class Anchors {
   }
 }
 
-const tableOf = (characters: RegExp): Uint8Array =>
-  Uint8Array.from({ length: 128 }, (_, code) => Number(characters.test(String.fromCharCode(code))))
+/** For each character whether it is one of these, of ASCII. */
+function tableOf(characters: RegExp): Uint8Array {
+  const table = new Uint8Array(65_536)
+  for (let code = 0; code < 128; code++)
+    table[code] = Number(characters.test(String.fromCharCode(code)))
+  return table
+}
 
 const WORD = tableOf(/[\w.~+/=%\\&#;{}-]/)
 const DUMP = tableOf(/[\da-fx%#;,:|"'\s{}[\]+-]/i)
-// Also with `\u0022` and `\t`, with `&quot;` and `&comma;` between the bytes.
-const ESCAPED_DUMP = tableOf(/[\dA-Fa-flmnopqrstux%\\&#;,:|"'\s{}[\]+-]/)
+// What may stand between bytes where there is such a sign: `\u0022` and `\t`, `&quot;` and `&comma;`.
+const ESCAPED = tableOf(/[\dA-Fa-fnrtux%\\#;,:|"'\s{}[\]+-]/)
+const NAMED = tableOf(/[\dA-Fa-flmnopqrstux%\\&#;,:|"'\s{}[\]+-]/)
+const TABLES: readonly [sign: string, table: Uint8Array][] = [
+  ['&', NAMED],
+  ['\\', ESCAPED],
+  ['%', ESCAPED],
+]
 
 /** Runs of at least so many characters of a table. Such a run has one at a multiple of its length. */
 function findRuns(text: string, length: number, table: Uint8Array): Range[] {
@@ -114,7 +125,7 @@ function findRuns(text: string, length: number, table: Uint8Array): Range[] {
     let start = middle + 1
     while (start > end && table[text.charCodeAt(start - 1)] === 1) start -= 1
     end = middle + 1
-    while (start <= middle && table[text.charCodeAt(end)] === 1) end += 1
+    while (start <= middle && end < text.length && table[text.charCodeAt(end)] === 1) end += 1
     if (end - start >= length) runs.push([start, end])
   }
   return runs
@@ -122,9 +133,10 @@ function findRuns(text: string, length: number, table: Uint8Array): Range[] {
 
 /** Lists of so many bytes, and as many escapes in a row: digits of numbers with something between them. */
 function findDumps(text: string, bytes: number): Range[] {
+  const [, table = DUMP] = TABLES.find(([sign]) => text.includes(sign)) ?? []
+  // Two characters of a byte and one behind it, but for bytes below 10.
+  const runs = findRuns(text, Math.floor(2.75 * bytes) - 1, table)
   const dump = new RegExp(`^\\D*(?:\\d[\\da-f]*[^\\da-f]\\D*){${Math.ceil(bytes / 2)}}`, 'i')
-  const table = /[\\%&]/.test(text) ? ESCAPED_DUMP : DUMP
-  const runs = findRuns(text, 2 * bytes + 7, table)
   return runs.filter(([start, end]) => dump.test(text.slice(start, end)))
 }
 

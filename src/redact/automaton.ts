@@ -49,9 +49,11 @@ export class Automaton<T> {
   /** Where needles are; `values` gets what they stand for. */
   search(text: string, values: Set<T>): Range[] {
     const ranges: Range[] = []
+    const isFirst = this.#isFirst
+    const last = text.length - 1
     let state = 0
-    for (let at = 0; at < text.length; at++) {
-      if (state === 0 && this.#isFirst[hashAt(text, at)] === 0) continue
+    for (let at = 0; at <= last; at++) {
+      if (state === 0 && (at === last || isFirst[hashAt(text, at)] === 0)) continue
       state = this.#step(state, text.charCodeAt(at))
       const needle = this.#needles[state]
       if (needle === undefined) continue

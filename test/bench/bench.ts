@@ -58,7 +58,7 @@ const calls = Object.fromEntries(
   MEASURED.map((runtime) => [runtime, run<Calls>('calls', runtime, short)]),
 )
 const peers = run<{ functions: Ratios; frameworks: Ratios }>('peers', 'Node.js 24', short)
-const redaction = run<{ lengths: Row[]; secrets: Row[]; levels: Row[]; ratio: Ratio }>(
+const redaction = run<{ budgets: Ratios; news: Ratios; lengths: Row[]; secrets: Row[] }>(
   'redaction',
   'Node.js 24',
   short,
@@ -94,6 +94,17 @@ const BUDGETS: Record<string, readonly [older: number, newer: number]> = {
   getCredentials: [1.2, 1.2],
   'parseHeaders, Web Headers': [3.2, 3.2],
   'fromEnv, unchanged': [1.2, 1.2],
+}
+
+const SCRUBBING: Record<string, string> = {
+  '1 MB of prose, three tokens of 40 characters': '8',
+  '1 MB of READMEs': '60',
+  '1 MB of JSON full of escapes': '20',
+  '1 MB of nothing but %XX': '50 ms',
+  '1 MB of JSON with hashes, a password and a secret of 8 characters': '50 ms',
+  '2 KB of JSON with a hash, a token of 128 characters that is new': '10 µs',
+  '2 KB of JSON with a hash, a token of 40 characters that is new': '40 µs',
+  '2 KB of JSON with a hash, a password that is new': '80 µs',
 }
 
 const names = Object.keys(limits['Node.js 20'] ?? {})
@@ -186,13 +197,33 @@ ${table(['Streamable HTTP on loopback', ...MEASURED.flatMap((runtime) => [runtim
 ${table(['', 'SDK', '', 'requests a second', 'processor time of a call'], loadRows)}`,
   `## redactSecrets
 
-On Node.js 24. To one \`String.includes\` over the same 1 MB, with three secrets of 40 characters: ${show(redaction.ratio)}; the budget is 20.
+On Node.js 24, with nothing to be found. To one \`String.includes\` over the same text; bold is what exceeds its budget:
+
+${table(
+  ['', 'budget', 'ratio', 'takes'],
+  Object.entries(redaction.budgets).map(([name, result]) => [
+    name,
+    SCRUBBING[name] ?? '',
+    show(result, Number.parseFloat(SCRUBBING[name]?.replace(/.* ms/, '') ?? '')),
+    `${number(result.nanoseconds / 1e6)} ms`,
+  ]),
+)}
+
+A credential that is new, without what it takes to make it:
+
+${table(
+  ['', 'budget', 'takes', 'control'],
+  Object.entries(redaction.news).map(([name, result]) => [
+    name,
+    SCRUBBING[name] ?? '',
+    `${number((result.nanoseconds - result.base) / 1000)} µs`,
+    result.control.toFixed(2),
+  ]),
+)}
 
 ${table(['a text', 'takes', 'a character'], redactionRows(redaction.lengths))}
 
-${table(['credentials', 'take', 'a secret'], redactionRows(redaction.secrets))}
-
-${table(['objects and arrays around a secret', 'take', 'a level'], redactionRows(redaction.levels))}`,
+${table(['credentials', 'take', 'a secret'], redactionRows(redaction.secrets))}`,
   `## Other rooms
 
 On Node.js 24, to the same work without them:

@@ -1,8 +1,13 @@
-// What redactSecrets costs, by the length of the text, the secrets and the depth. Prints a line of JSON.
-import { StaticCredential } from 'mcp-credentials'
+// What redactSecrets costs: its budgets, and how it grows with text and secrets. Prints a line of JSON.
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { OAuthCredential, StaticCredential } from 'mcp-credentials'
+import type { ResolvedCredential } from 'mcp-credentials'
 import { redactSecrets } from 'mcp-credentials/redact'
 import { measure, median } from './measure.ts'
-import type { Options, Ratio } from './measure.ts'
+import type { Options, Ratio, Work } from './measure.ts'
 
 const options: Options = JSON.parse(process.argv[2] ?? '{}')
 const ROUNDS = options.rounds ?? 15
@@ -21,21 +26,102 @@ function millisecondsOf(run: () => unknown): number {
 // Seeded, so that runs can be compared.
 let state = 1
 const random = () => (state = (state * 48271) % 2147483647) / 2147483647
-const word = (length: number) =>
-  Array.from({ length }, () => String.fromCharCode(97 + Math.floor(random() * 26))).join('')
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz'
+const TOKEN = `${LETTERS}${LETTERS.toUpperCase()}0123456789`
+const word = (length: number, from = LETTERS) =>
+  Array.from({ length }, () => from[Math.floor(random() * from.length)]).join('')
 const textOf = (length: number) =>
   Array.from({ length: length / 4 }, () => word(3 + Math.floor(random() * 6)))
     .join(' ')
     .slice(0, length)
 const fieldsOf = (count: number, length: number) =>
   new StaticCredential(
-    Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${index}`, word(length)])),
+    Object.fromEntries(
+      Array.from({ length: count }, (_, index) => [`f${index}`, word(length, TOKEN)]),
+    ),
   )
+
+const modules = fileURLToPath(new URL('../node_modules', import.meta.url))
+
+/** A megabyte of files of a name, as they lie there. */
+function filesOf(name: RegExp): string {
+  let text = ''
+  for (const entry of readdirSync(modules, { recursive: true, withFileTypes: true })) {
+    if (text.length >= 1e6) break
+    if (entry.isFile() && name.test(entry.name))
+      text += readFileSync(join(entry.parentPath, entry.name), 'utf8')
+  }
+  // Joined texts are slow to read until something has needed them whole.
+  return Buffer.from(text.slice(0, 1e6)).toString()
+}
+
+const again =
+  (run: () => unknown): Work =>
+  (times) => {
+    for (let turn = 0; turn < times; turn++) run()
+  }
+
+const three = fieldsOf(3, 40)
+const hash = (text: string) => createHash('sha256').update(text).digest('hex')
+const hashes = JSON.stringify(
+  Array.from({ length: 9000 }, (_, id) => ({ id, hash: hash(`${id}`), name: word(8) })),
+)
+const percent = Array.from(
+  { length: 333_333 },
+  () => `%${(32 + random() * 95).toString(16).slice(0, 2)}`,
+)
+const passwords = new StaticCredential({ password: 'p4$s!w0rd#X9@zq', pin: 'Xq7Kp2Zw' })
+
+const texts: Record<string, [text: string, credential: ResolvedCredential]> = {
+  'prose, three tokens of 40 characters': [textOf(1e6), three],
+  READMEs: [filesOf(/^readme\.md$/i), three],
+  'JSON full of escapes': [JSON.stringify(JSON.stringify(filesOf(/\.json$/))).slice(0, 1e6), three],
+  'nothing but %XX': [percent.join(''), three],
+  'JSON with hashes, a password and a secret of 8 characters': [hashes.slice(0, 1e6), passwords],
+}
+
+/** To one search for a needle whose first letter is in the text, which no engine skips over by that alone. */
+const budgets: Record<string, Ratio> = {}
+for (const [name, [text, credential]] of Object.entries(texts)) {
+  const needle = `e${word(39, TOKEN)}`
+  budgets[`1 MB of ${name}`] = await measure(
+    again(() => redactSecrets(text, credential)),
+    again(() => text.includes(needle)),
+    options,
+  )
+}
+
+const small = JSON.stringify([
+  ...Array.from({ length: 30 }, (_, id) => ({ id, name: word(6), note: `${word(9)} ${word(8)}` })),
+  { hash: hash('small') },
+]).slice(0, 2000)
+let serial = 0
+const fresh = (length: number) => `${word(length - 7, TOKEN)}${1_000_000 + serial++}`
+const pool = (length: number) => Array.from({ length: 5000 }, () => fresh(length))
+const [long, usual] = [pool(128), pool(40)]
+const makers: Record<string, (turn: number) => ResolvedCredential> = {
+  'a token of 128 characters': (turn) =>
+    new OAuthCredential({ accessToken: long[turn % 5000] ?? '' }),
+  'a token of 40 characters': (turn) =>
+    new OAuthCredential({ accessToken: usual[turn % 5000] ?? '' }),
+  'a password': (turn) => new StaticCredential({ password: `p4$s!w0rd#X9@${1_000_000 + turn}` }),
+}
+
+/** To making the credential without scrubbing. */
+const news: Record<string, Ratio> = {}
+for (const [name, make] of Object.entries(makers)) {
+  let turn = 0
+  news[`2 KB of JSON with a hash, ${name} that is new`] = await measure(
+    again(() => redactSecrets(small, make(turn++))),
+    again(() => make(turn++)),
+    options,
+  )
+}
 
 export interface Row {
   readonly name: string
   readonly milliseconds: number
-  /** Nanoseconds for each character, secret or level. */
+  /** Nanoseconds for each character or secret. */
   readonly each: number
 }
 
@@ -73,21 +159,4 @@ const secrets = [
   )
 })
 
-const three = fieldsOf(3, 40)
-const levels = [1e3, 1e4, 1e5].map((depth) => {
-  let deep: unknown = three.field('f0')
-  for (let level = 0; level < depth; level++) deep = level % 2 ? [deep] : { deep }
-  return row(`${depth.toLocaleString('en')} levels`, depth, () => redactSecrets(deep, three))
-})
-
-const absent = word(40)
-const again = (run: () => unknown) => (times: number) => {
-  for (let turn = 0; turn < times; turn++) run()
-}
-const ratio: Ratio = await measure(
-  again(() => redactSecrets(megabyte, three)),
-  again(() => megabyte.includes(absent)),
-  options,
-)
-
-console.log(JSON.stringify({ lengths, secrets, levels, ratio }))
+console.log(JSON.stringify({ budgets, news, lengths, secrets }))
