@@ -75,8 +75,12 @@ export function createFetch(options: CreateFetchOptions): UpstreamFetch {
     fetch: ['function'],
   })
   const { baseUrl, allowInsecureLoopback } = options
-  if (typeof baseUrl !== 'function') readBase(baseUrl, allowInsecureLoopback)
-  const fetch = (input: unknown, init?: Init): unknown => exchange(input, init ?? {}, options)
+  const read = (text: string) => readBase(text, allowInsecureLoopback)
+  const settings: CreateFetchOptions = {
+    ...options,
+    baseUrl: typeof baseUrl === 'function' ? (given) => read(baseUrl(given)) : read(baseUrl),
+  }
+  const fetch = (input: unknown, init?: Init): unknown => exchange(input, init ?? {}, settings)
   return fetch as UpstreamFetch
 }
 
@@ -88,10 +92,10 @@ interface Message extends Init {
 const MAX_REDIRECTS = 20
 
 async function exchange(input: unknown, init: Init, options: CreateFetchOptions) {
-  const { baseUrl, authorize, redirects, allowInsecureLoopback } = options
+  const { baseUrl, authorize, redirects } = options
   let credential = authorize ? getCredentials() : getCredentials('oauth')
   const base = typeof baseUrl === 'string' ? baseUrl : baseUrl(credential)
-  let message = await readMessage(input, init, readBase(base, allowInsecureLoopback))
+  let message = await readMessage(input, init, base)
   let { refresh } = options
   let left = redirects === false || message.redirect !== 'follow' ? 0 : MAX_REDIRECTS
   for (;;) {
@@ -127,17 +131,19 @@ async function readMessage(input: unknown, given: Init, base: string): Promise<M
 function resolve(input: string, base: string): Url {
   const isPath = /^(?:\/(?![/\\])|\?|$)/.test(input)
   const url = parse(isPath ? base + input : input)
-  const asLax = url && parse(readLaxly(url.href))
+  const asLax = url && readLaxly(url)
   if (url && asLax && isBelow(url, base) && isBelow(asLax, base)) return url
   throw refusal('createFetch takes a path that starts with a slash, or a URL below its base URL.')
 }
 
 /** As servers read a path that decode it twice, take an encoded slash for one, or cut what stands behind a semicolon. */
-const readLaxly = (href: string): string =>
-  href
+function readLaxly(url: Url): Url | undefined {
+  const href = url.href
     .replace(/%(?:25)+/g, '%')
     .replace(/%2f|%5c/gi, '/')
     .replace(/(?:;|%3b)[^/?#]*/gi, '')
+  return href === url.href ? url : parse(href)
+}
 
 // By its text: the `origin` of a blob: URL is that of the page that made it, and says nothing of a user name.
 const isBelow = ({ href }: Url, base: string): boolean =>
@@ -189,21 +195,21 @@ const bearer = ({ accessToken = '' }: ResolvedCredential): Authorization => ({
 })
 
 async function send(message: Message, credential: ResolvedCredential, options: CreateFetchOptions) {
-  const { headers = {}, query = {} } = (options.authorize ?? bearer)(credential)
+  const { headers = {}, query } = (options.authorize ?? bearer)(credential)
   const all = await hushed(message, () => new runtime.Headers(message.headers))
   // Another host would be another tenant behind the same proxy.
   for (const name of ['host', ...Object.keys(headers)])
     if (all.has(name)) throw refusal(`createFetch sets the header ${name} itself: leave it out.`)
   const { fetch = runtime.fetch } = options as unknown as Partial<Pick<Runtime, 'fetch'>>
-  const url = new runtime.URL(message.url.href)
+  const url = query ? new runtime.URL(message.url.href) : message.url
   return hushed(message, async () => {
     for (const [name, value] of Object.entries(headers)) all.set(name, value)
-    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
+    for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value)
     // Followed by hand: the runtimes take most headers along to anywhere.
     const redirect = message.redirect === 'error' ? 'error' : 'manual'
     const response = await fetch(url.href, { ...message, headers: all, redirect })
     // A copy has no URL, which would show the query.
-    return url.href === message.url.href ? response : new runtime.Response(response.body, response)
+    return query ? new runtime.Response(response.body, response) : response
   })
 }
 

@@ -27,7 +27,10 @@ const inCall =
   (times) =>
     runWithCredentials(credential, async () => repeat(fn)(times))
 
-const server = createServer((_, response) => response.end('{"ok":true}')).listen(0, '127.0.0.1')
+const server = createServer((_, response) => response.end('{"ok":true}'))
+// Longer than any other case takes.
+server.keepAliveTimeout = 600_000
+server.listen(0, '127.0.0.1')
 await once(server, 'listening')
 const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 

@@ -6,7 +6,7 @@ import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { InMemoryTransport as InMemoryV1 } from '@modelcontextprotocol/sdk/inMemory.js'
 import { McpServer as McpServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { McpServer as McpServerV2 } from '@modelcontextprotocol/server'
-import { OAuthCredential } from 'mcp-credentials'
+import { OAuthCredential, runWithCredentials } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/mcp'
 import { createRefresher } from 'mcp-credentials/oauth'
 import { createFetch } from 'mcp-credentials/upstream'
@@ -59,7 +59,7 @@ function setUp() {
     const text = `${first.status} ${await first.text()}, ${second.status} ${await second.text()}`
     return { content: [{ type: 'text' as const, text }] }
   }
-  return { source: () => credential, tool }
+  return { source: () => credential, tool, fetch }
 }
 
 const INFO = { name: 'a', version: '1.0.0' }
@@ -97,4 +97,14 @@ describe('after a 401', () => {
       assert.equal(refreshed, 1)
     })
   }
+
+  test('there is one refresh, however many requests of a call were refused at once', async () => {
+    const { source, fetch } = setUp()
+    const responses = await runWithCredentials(source(), () =>
+      Promise.all(Array.from({ length: 50 }, () => fetch('/a'))),
+    )
+    assert.deepEqual([...new Set(responses.map(({ status }) => status))], [200])
+    assert.equal(refreshed, 1)
+    await Promise.all(responses.map((response) => response.text()))
+  })
 })
