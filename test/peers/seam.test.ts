@@ -6,6 +6,7 @@ import { Server as ServerV1 } from '@modelcontextprotocol/sdk/server/index.js'
 import { McpServer as McpServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { CallToolRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import {
+  InMemoryTransport,
   McpServer as McpServerV2,
   Server as ServerV2,
   WebStandardStreamableHTTPServerTransport,
@@ -283,6 +284,20 @@ describe('a server that is wrapped', () => {
       })
     })
   }
+
+  test('is watched once on a transport that it is connected to twice', async () => {
+    const server = withCredentials(new ServerV2(INFO, { capabilities }), give)
+    server.setRequestHandler('tools/call', () => text(TOKEN))
+    const [near, far] = InMemoryTransport.createLinkedPair()
+    await server.connect(far)
+    const { send } = far
+    await server.connect(far)
+    assert.equal(far.send, send)
+    const client = clientV2('of 2025')
+    await client.connect(near)
+    assert.equal(textOf(await client.callTool({ name: 'any' })), '[redacted]')
+    await client.close()
+  })
 
   const SERVERS = [
     ['v1', () => new ServerV1(INFO, { capabilities }) as unknown as ServerV2],
