@@ -59,7 +59,7 @@ class WrappedServer {
   readonly #stripHeaders: readonly string[]
   readonly #wrapped = new WeakSet<Handler>()
   readonly #flights = new Map<unknown, Flight>()
-  readonly #ended = new Map<unknown, Redact>()
+  readonly #ended = new Map<unknown, Redact | undefined>()
   readonly #sends = new WeakMap<Transport, Transport['send']>()
 
   constructor(target: ServerInternals, runTool: ToolRunner, options: WithCredentialsOptions) {
@@ -145,6 +145,8 @@ class WrappedServer {
   /** Without the secrets of the call that it belongs to, or of all that run, and of the scope that it is sent in. */
   #scrub(message: Message, requestId?: unknown): Message | undefined {
     if (this.#redact === false) return message
+    const isKnown = this.#flights.has(requestId) || this.#ended.has(requestId)
+    if (requestId !== undefined && !isKnown) return undefined
     const own = this.#flights.get(requestId)?.redact ?? this.#ended.get(requestId)
     const running = [...this.#flights.values()].map(({ redact }) => redact)
     let clean = message
@@ -197,7 +199,6 @@ class WrappedServer {
   #land(id: unknown, flight: Flight | undefined): void {
     if (!flight || this.#flights.get(id) !== flight) return
     this.#flights.delete(id)
-    if (!flight.redact) return
     // Its tool may have left something behind that sends on.
     this.#ended.set(id, flight.redact)
     if (this.#ended.size > MAX_ENDED) this.#ended.delete(this.#ended.keys().next().value)

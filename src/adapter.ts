@@ -278,6 +278,7 @@ const shortened = (text: unknown): string | undefined =>
 
 /** With what follows from its status and its cause. */
 function completed(result: CallResult): CallResult {
+  if (result.error) return result
   const { status = 200, cause } = result
   if (status === 499) {
     const message = 'The client has left.'

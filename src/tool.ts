@@ -14,6 +14,7 @@ import { assertOptions, ConnectRequiredError, CredentialError } from './errors.t
 import type { OptionKind } from './errors.ts'
 import { REDACTED } from './grammar.ts'
 import { redactSecrets } from './redact/index.ts'
+import type { RedactSecretsOptions } from './redact/index.ts'
 import type { CredentialRequest, CredentialSource } from './source.ts'
 
 /** Options of {@link createToolRunner}. */
@@ -125,7 +126,10 @@ class Runner {
     const call = await this.#ask(this.#withScopes(given))
     const { credential, refusal } = call
     // Nobody waits for the tool's result any more.
-    if (given.signal?.aborted) throw endCancelled(call)
+    if (given.signal?.aborted) {
+      call.end({ status: 499 })
+      throw new Error('The call was cancelled.')
+    }
     const stop = async (error: CredentialError, result?: CallResult) => {
       const canAsk = client && error instanceof ConnectRequiredError
       const step = canAsk && (await this.#connections.nextStep(error, call.request, client.answer))
@@ -160,12 +164,6 @@ class Runner {
     const scopes = tool === undefined ? undefined : this.#options.scopes?.(tool)
     return scopes ? { ...request, scopes } : request
   }
-}
-
-function endCancelled(call: AdapterCall): Error {
-  const message = 'The call was cancelled.'
-  call.end({ outcome: 'failed', error: { name: 'AbortError', code: undefined, message } })
-  return new Error(message)
 }
 
 // Connecting an account
@@ -350,9 +348,7 @@ class Scrubber {
 
   /** Events hold no secret, whatever the server has chosen for its results. */
   #toCallError(name: string, message: string, code?: CallError['code']): CallError {
-    const credentials = this.#scope?.credentials()
-    const show = (text: string) =>
-      credentials ? redactSecrets(text, credentials).slice(0, MAX_MESSAGE) : REDACTED
+    const show = (text: string) => this.#withoutSecrets(text).slice(0, MAX_MESSAGE)
     return { name: show(name), code, message: show(message) }
   }
 
@@ -363,11 +359,14 @@ class Scrubber {
       name ??= secret.name
       if (this.#found.length < this.#limit) this.#found.push(secret)
     }
+    const clean = this.#withoutSecrets(value, { except: this.#option?.except, onRedact })
+    return { clean, name }
+  }
+
+  #withoutSecrets<T>(value: T, options?: RedactSecretsOptions): T {
     const credentials = this.#scope?.credentials()
     // Nobody knows any more what would have to be taken out.
-    if (credentials === undefined) return { clean: REDACTED as T, name: 'unknown' }
-    const clean = redactSecrets(value, credentials, { except: this.#option?.except, onRedact })
-    return { clean, name }
+    return credentials ? redactSecrets(value, credentials, options) : (REDACTED as T)
   }
 }
 

@@ -617,8 +617,14 @@ describe('an account that has to be connected', () => {
       { ...text(elsewhere.message), isError: true },
       { ...text('something else'), isError: true },
     ]
-    for (const result of results)
+    for (const result of results) {
+      const run = () => {
+        void new ConnectRequiredError('https://mcp.example/connect/2')
+        return result
+      }
       assert.equal(await runTool<unknown, string>(request, () => result, undefined, client), result)
+      assert.equal(await runTool<unknown, string>(request, run, undefined, client), result)
+    }
     const harmless = text(elsewhere.message)
     const made = () => {
       void new ConnectRequiredError(URL)

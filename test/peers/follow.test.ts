@@ -20,7 +20,12 @@ import {
   InMemoryTransport as InMemoryV2,
   McpServer as McpServerV2,
 } from '@modelcontextprotocol/server'
-import { getCredentials, OAuthCredential, runWithCredentials } from 'mcp-credentials'
+import {
+  getCredentials,
+  OAuthCredential,
+  runWithCredentials,
+  StaticCredential,
+} from 'mcp-credentials'
 import type { CredentialSource } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/mcp'
 import type { WithCredentialsOptions } from 'mcp-credentials/mcp'
@@ -33,8 +38,10 @@ const INNER = 'FAKE-inner-5555aaaa6666bbbb-do-not-leak'
 const SECRETS = [ANNA, BOB, INNER]
 
 /** The names of the tools are those of their callers. */
-const source: CredentialSource = ({ tool }) =>
-  new OAuthCredential({ accessToken: tool === 'bob' ? BOB : ANNA })
+const source: CredentialSource = ({ tool }) => {
+  if (tool === 'field') return new StaticCredential({ apiKey: ANNA })
+  return new OAuthCredential({ accessToken: tool === 'bob' ? BOB : ANNA })
+}
 
 /** Eight characters in a row of a secret, or base64 of it. */
 function findLeak(text: string): string | undefined {
@@ -361,6 +368,46 @@ for (const [sdk, connect] of SDKS) {
         await connected.close()
       })
     }
+  })
+}
+
+for (const [sdk, connect] of SDKS) {
+  test(`${sdk}: a field that is no secret is left in messages too`, async () => {
+    const tools: Record<string, Tool> = {
+      async field({ send, broadcast }) {
+        await send(`KEEP ${ANNA}`)
+        await broadcast(`KEEP ${ANNA}`)
+        return text(`KEEP ${ANNA}`)
+      },
+    }
+    const connected = await connect(tools, { redact: { except: ['apiKey'] } })
+    await connected.call('field')
+    assert.equal(connected.received().split(`KEEP ${ANNA}`).length, 4)
+    await connected.close()
+  })
+
+  test(`${sdk}: of calls that have ended, what others send for them is withheld after a hundred more`, async () => {
+    const jobs: (() => Promise<void>)[] = []
+    const tools: Record<string, Tool> = {
+      anna({ send }) {
+        const name = `job ${jobs.length}.`
+        jobs.push(() => send(`${name} ${ANNA}`))
+        return text('done')
+      },
+      async bob() {
+        for (const job of jobs) await job()
+        return text('done')
+      },
+    }
+    const connected = await connect(tools, {})
+    for (let count = 0; count < 102; count++) await connected.call('anna')
+    await connected.call('bob')
+    const received = connected.received()
+    const sent = [...received.matchAll(/job (\d+)\. \[redacted\]/g)].map(([, job]) => Number(job))
+    assert.equal(findLeak(received), undefined)
+    assert.equal(sent.length, 100)
+    assert.equal(sent[0], 2)
+    await connected.close()
   })
 }
 

@@ -6,6 +6,7 @@ import { Server as ServerV1 } from '@modelcontextprotocol/sdk/server/index.js'
 import { McpServer as McpServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { CallToolRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import {
+  InMemoryTransport,
   McpServer as McpServerV2,
   Server as ServerV2,
   WebStandardStreamableHTTPServerTransport,
@@ -283,6 +284,19 @@ describe('a server that is wrapped', () => {
       })
     })
   }
+
+  test('is watched once on a transport that it is connected to twice', async () => {
+    const server = withCredentials(new ServerV2(INFO, { capabilities }), give)
+    const [, far] = InMemoryTransport.createLinkedPair()
+    const { send } = far
+    await server.connect(far)
+    const { send: watched } = far
+    assert.notEqual(watched, send)
+    await server.close()
+    await server.connect(far)
+    assert.equal(far.send, watched)
+    await server.close()
+  })
 
   const SERVERS = [
     ['v1', () => new ServerV1(INFO, { capabilities }) as unknown as ServerV2],
