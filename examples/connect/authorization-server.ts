@@ -48,6 +48,13 @@ export async function startAuthorizationServer(
   return { issuer, provider, close }
 }
 
+const HOUR = 3600
+const DAY = 24 * HOUR
+const LIFETIMES = {
+  ...{ AccessToken: HOUR, IdToken: HOUR, Interaction: HOUR },
+  ...{ Grant: 14 * DAY, RefreshToken: 14 * DAY, Session: 14 * DAY },
+}
+
 function createProvider(issuer: string, options: AuthorizationServerOptions): Provider {
   const { name, configuration } = options
   const { warn } = console
@@ -55,6 +62,7 @@ function createProvider(issuer: string, options: AuthorizationServerOptions): Pr
   console.warn = () => undefined
   const provider = new Provider(issuer, {
     ...configuration,
+    ttl: { ...LIFETIMES, ...configuration.ttl },
     // Cookies know no ports: each server has names of its own.
     cookies: {
       keys: ['FAKE-cookie-key'],

@@ -123,5 +123,7 @@ export async function startService(options: ServiceOptions) {
     await new Promise((resolve) => server.close(resolve))
     for (const part of [own, notes, database]) await part.close()
   }
-  return { origin, resource, own, notes, accounts, close }
+  return { origin, resource, folder, own, notes, accounts, close }
 }
+
+export type Service = Awaited<ReturnType<typeof startService>>

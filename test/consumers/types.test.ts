@@ -46,6 +46,13 @@ const USES: Readonly<Record<string, [name: string, right: string, wrong: string]
      const fresh: core.CredentialSource = core.fromEnv('A_', { type: 'oauth', refresh })`,
     `oauth.createRefresher({ leewaySeconds: '60' })`,
   ],
+  './accounts': [
+    'accounts',
+    `const store: accounts.AccountStore = { load: async () => undefined, swap: async () => true }
+     const users = accounts.createAccounts('a', { store, keys: [new Uint8Array(32)] })
+     const connected: core.CredentialSource = users.source({ owner: () => 'b', connect: 'https://a.example' })`,
+    `accounts.createAccounts('a', { store: {}, keys: [] })`,
+  ],
   './tool': [
     'tool',
     `const runTool: tool.ToolRunner = tool.createToolRunner(source)`,
