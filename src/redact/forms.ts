@@ -44,8 +44,8 @@ export function base64Forms(bytes: string): string[] {
     // Six bits each, of a byte and the next.
     for (let bit = 0; bit + 6 <= codes.length * 8; bit += 6) {
       const at = bit >> 3
-      const pair = (Number(codes[at]) << 8) | Number(codes[at + 1] ?? 0)
-      text += ALPHABET[(pair >> (10 - (bit & 7))) & 63]
+      const pair = ((codes[at] ?? 0) << 8) | (codes[at + 1] ?? 0)
+      text += ALPHABET.charAt((pair >> (10 - (bit & 7))) & 63)
     }
     return text.slice(Math.ceil((before * 8) / 6))
   })

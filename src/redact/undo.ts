@@ -70,7 +70,7 @@ function rewrite(
   }
   let from = 0
   for (const match of text.matchAll(pattern)) {
-    const { index = 0, 0: found } = match
+    const { index, 0: found } = match
     put(text.slice(from, index), from, index)
     from = index + found.length
     put(replace(match), index, from)

@@ -20,7 +20,7 @@ const STAR = 42
 
 /** Copies what can leave a process without the secrets in it: strings, bytes, JSON values, errors. */
 export class Redaction {
-  readonly places: Map<string, RedactedPlace> = new Map()
+  readonly places = new Map<string, RedactedPlace>()
   readonly #search: Search
   /** What has become of each object; within itself it is withheld. */
   readonly #results = new Map<object, unknown>()
@@ -158,7 +158,8 @@ const isError = (value: object): boolean =>
 /** What JSON shows of an object: of a URL its text, say. */
 function jsonOf(object: object, key: string): unknown {
   const toJSON = read(object, 'toJSON')
-  if (typeof toJSON !== 'function') return isA(object, / String]/) ? String(object) : object
+  if (typeof toJSON !== 'function')
+    return isA(object, / String]/) ? String.prototype.valueOf.call(object) : object
   return attempt<unknown>(() => toJSON.call(object, key), undefined)
 }
 
@@ -196,7 +197,8 @@ function slotsOfError(error: object): Slot[] {
 
 /** An error of the same class. */
 function copyError(error: object, slots: readonly Slot[]): object {
-  const copy: object = Object.setPrototypeOf(new Error(), Object.getPrototypeOf(error))
+  const prototype: object | null = Object.getPrototypeOf(error)
+  const copy: object = Object.setPrototypeOf(new Error(), prototype)
   for (const name of Reflect.ownKeys(copy)) Reflect.deleteProperty(copy, name)
   for (const [name, value] of slots) {
     const enumerable = Object.prototype.propertyIsEnumerable.call(error, name)
@@ -226,7 +228,9 @@ function copyOf(value: Bytes): Bytes {
 function textOf(codes: ArrayLike<number>): string {
   let text = ''
   // As many arguments as every engine takes.
-  for (let at = 0; at < codes.length; at += 8192)
-    text += String.fromCharCode(...Array.prototype.slice.call(codes, at, at + 8192))
+  for (let at = 0; at < codes.length; at += 8192) {
+    const some: readonly number[] = Array.prototype.slice.call(codes, at, at + 8192)
+    text += String.fromCharCode(...some)
+  }
   return text
 }

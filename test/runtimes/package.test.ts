@@ -6,6 +6,7 @@ import {
   cpSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -26,52 +27,11 @@ interface Manifest {
 
 const manifest: Manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
 
-const MODULES = [
-  ...[
-    'accounts/accounts',
-    'accounts/index',
-    'accounts/jwe',
-    'accounts/keeper',
-    'accounts/keys',
-    'accounts/seal',
-    'accounts/source',
-    'accounts/tickets',
-    'accounts/types',
-    'accounts/vault',
-    'adapter',
-    'cache',
-    'context',
-    'credential',
-    'env',
-    'errors',
-    'files',
-    'grammar',
-    'headers',
-    'index',
-    'oauth/errors',
-    'oauth/from-token-endpoint',
-    'oauth/grant',
-    'oauth/index',
-    'oauth/lineage',
-    'oauth/pause',
-    'oauth/refresher',
-    'oauth/token-endpoint',
-    'oauth/token-response',
-    'redact/anchors',
-    'redact/automaton',
-    'redact/forms',
-    'redact/index',
-    'redact/search',
-    'redact/secrets',
-    'redact/undo',
-    'redact/values',
-    'signature',
-    'source',
-    'tool',
-    'upstream',
-  ].map((name) => `src/${name}`),
-  ...['express', 'fetch', 'mcp', 'node-http'].map((name) => `adapters/${name}`),
-]
+const MODULES = ['src', 'adapters'].flatMap((folder) =>
+  readdirSync(root + folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => `${folder}/${name.slice(0, -'.ts'.length)}`),
+)
 const PAPERS = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']
 /** By the subpath, a function that can be imported from it. */
 const SUBPATHS: Record<string, string> = {
