@@ -20,7 +20,7 @@ const STAR = 42
 
 /** Copies what can leave a process without the secrets in it: strings, bytes, JSON values, errors. */
 export class Redaction {
-  readonly places = new Map<string, RedactedPlace>()
+  readonly places: Map<string, RedactedPlace> = new Map<string, RedactedPlace>()
   readonly #search: Search
   /** What has become of each object; within itself it is withheld. */
   readonly #results = new Map<object, unknown>()
