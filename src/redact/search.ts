@@ -3,7 +3,7 @@ import { REDACTED } from '../grammar.ts'
 import { Anchors, mayHold } from './anchors.ts'
 import { Automaton, merge } from './automaton.ts'
 import { encodedForms, plainForms } from './forms.ts'
-import { MIN_LENGTH, withParts } from './secrets.ts'
+import { MIN_LENGTH, TOKEN, withParts } from './secrets.ts'
 import { squeezedOf, undoneOf } from './undo.ts'
 import type { Layer, Range } from './undo.ts'
 
@@ -40,7 +40,7 @@ export class Search {
   /** Whether a look is enough: where all secrets are made of what tokens are made of. */
   #isHarmless(text: string): boolean {
     if (text.length > MAX_LOOK) return false
-    const isToken = this.#secrets.every(([, value]) => /^[\w.~+/=-]+$/.test(value))
+    const isToken = this.#secrets.every(([, value]) => TOKEN.test(value))
     return isToken && !mayHold(text, Math.min(...this.#secrets.map(([, value]) => value.length)))
   }
 
