@@ -108,11 +108,12 @@ function tableOf(characters: RegExp): Uint8Array {
 
 const WORD = tableOf(/[\w.~+/=%\\&#;{}-]/)
 const DUMP = tableOf(/[\da-fx%#;,:|"'\s{}[\]+-]/i)
-// What may stand between bytes where there is such a sign: `\u0022` and `\t`, `&quot;` and `&comma;`.
+// What may stand between bytes where there is such a sign: `\u0022` and `\t`, `&quot;` and `&comma;`, whose `&` may be `%26`.
 const ESCAPED = tableOf(/[\dA-Fa-fnrtux%\\#;,:|"'\s{}[\]+-]/)
 const NAMED = tableOf(/[\dA-Fa-flmnopqrstux%\\&#;,:|"'\s{}[\]+-]/)
 const TABLES: readonly [sign: string, table: Uint8Array][] = [
   ['&', NAMED],
+  ['26', NAMED],
   ['\\', ESCAPED],
   ['%', ESCAPED],
 ]

@@ -14,7 +14,7 @@ export const encodedForms = (secret: string): string[] =>
   bytesOf(secret).flatMap((bytes) => [
     ...base64Forms(bytes),
     ...hexForms(bytes),
-    codesOf(bytes).join(''),
+    Array.from(bytes, (byte) => byte.charCodeAt(0)).join(''),
   ])
 
 /** The bytes of a text, a character each: of UTF-8 and, where that can write it, of Latin-1. */
@@ -27,11 +27,10 @@ export function bytesOf(text: string): string[] {
   return bytes !== text && /^[\0-\xff]*$/.test(text) ? [bytes, text] : [bytes]
 }
 
-const codesOf = (bytes: string): number[] => Array.from(bytes, (byte) => byte.charCodeAt(0))
-
 export function hexForms(bytes: string): string[] {
-  const digits = codesOf(bytes).map((code) => code.toString(16).padStart(2, '0'))
-  return [digits.join(''), digits.join('').toUpperCase()]
+  let hex = ''
+  for (const byte of bytes) hex += (256 + byte.charCodeAt(0)).toString(16).slice(1)
+  return [hex, hex.toUpperCase()]
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
@@ -39,12 +38,11 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 /** What base64 makes of the bytes wherever they start, without the characters at both ends that others have a part in. */
 export function base64Forms(bytes: string): string[] {
   return [0, 1, 2].map((before) => {
-    const codes = codesOf('\0'.repeat(before) + bytes)
+    const padded = '\0'.repeat(before) + bytes
     let text = ''
     // Six bits each, of a byte and the next.
-    for (let bit = 0; bit + 6 <= codes.length * 8; bit += 6) {
-      const at = bit >> 3
-      const pair = ((codes[at] ?? 0) << 8) | (codes[at + 1] ?? 0)
+    for (let bit = 0; bit + 6 <= padded.length * 8; bit += 6) {
+      const pair = (padded.charCodeAt(bit >> 3) << 8) | padded.charCodeAt((bit >> 3) + 1)
       text += ALPHABET.charAt((pair >> (10 - (bit & 7))) & 63)
     }
     return text.slice(Math.ceil((before * 8) / 6))

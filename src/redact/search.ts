@@ -3,7 +3,7 @@ import { REDACTED } from '../grammar.ts'
 import { Anchors, mayHold } from './anchors.ts'
 import { Automaton, merge } from './automaton.ts'
 import { encodedForms, plainForms } from './forms.ts'
-import { MIN_LENGTH, withParts } from './secrets.ts'
+import { isToken, MIN_LENGTH, withParts } from './secrets.ts'
 import { squeezedOf, undoneOf } from './undo.ts'
 import type { Layer, Range } from './undo.ts'
 
@@ -40,8 +40,8 @@ export class Search {
   /** Whether a look is enough: where all secrets are made of what tokens are made of. */
   #isHarmless(text: string): boolean {
     if (text.length > MAX_LOOK) return false
-    const isToken = this.#secrets.every(([, value]) => /^[\w.~+/=-]+$/.test(value))
-    return isToken && !mayHold(text, Math.min(...this.#secrets.map(([, value]) => value.length)))
+    const areTokens = this.#secrets.every(([, value]) => isToken(value))
+    return areTokens && !mayHold(text, Math.min(...this.#secrets.map(([, value]) => value.length)))
   }
 
   #findIn(window: Range, text: string, isEncoded: boolean, names: Set<string>): Range[] {

@@ -30,11 +30,15 @@ export const withParts = (secrets: readonly Secret[]): Map<string, string> =>
     secrets.flatMap(([name, value]) => [value, ...partsOf(value)].map((part) => [part, name])),
   )
 
+/** Whether a value is made of what tokens are made of; they have no parts. */
+export const isToken = (value: string): boolean => /^[\w.~+/=-]+$/.test(value)
+
 function partsOf(value: string): string[] {
+  if (isToken(value)) return []
   const trimmed = value.trim()
   let parts = trimmed.length < MIN_LENGTH ? [] : [trimmed]
   let level = [value]
-  for (let depth = 0; depth < MAX_DEPTH && level.length > 0; depth++) {
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
     level = level.flatMap(openUp)
     parts = parts.concat(level.filter((part) => part.split(/\s+/).some(isTelling)))
   }
