@@ -311,7 +311,9 @@ function misuse(code: string, message: string): TypeError {
 
 /** `McpServer` or `Server`, of either SDK. */
 export type McpServerLike = HandlerRegistry | { readonly server: HandlerRegistry }
-type HandlerRegistry = { setRequestHandler(...args: never[]): void }
+interface HandlerRegistry {
+  setRequestHandler(...args: never[]): void
+}
 
 function internalsOf(server: McpServerLike): ServerInternals {
   const isMcpServer = typeof server === 'object' && server !== null && 'server' in server
@@ -355,7 +357,7 @@ function withoutHeaders(context: CallContext, also: readonly string[]): CallCont
   const makeRequest = (): WebRequest => {
     const { url, method, signal } = original
     const headers = stripCredentialHeaders(original.headers, also)
-    return Reflect.construct(Reflect.get(globalThis, 'Request'), [url, { method, signal, headers }])
+    return new (globalThis as unknown as WebRuntime).Request(url, { method, signal, headers })
   }
   const stripped = {
     ...http,
@@ -463,4 +465,8 @@ interface WebRequest {
   readonly method: string
   readonly signal: unknown
   readonly headers: WebHeaders
+}
+
+interface WebRuntime {
+  readonly Request: new (url: string, init: object) => WebRequest
 }
