@@ -218,8 +218,9 @@ class WrappedServer {
       .catch(() => undefined)
     await this.#refuseId(id, transport)
     const streams = streamsOf(first.transport)
-    // With a stream there is a third one, whose turn comes.
-    if (first.isAnswered || streams?.has(id)) return
+    // With another stream there is a third one, whose turn comes.
+    const isTaken = streams?.has(id) && streams.get(id) !== first.stream
+    if (first.isAnswered || isTaken) return
     first.isAnswered = true
     if (first.isSettled) this.#land(id, first)
     streams?.set(id, first.stream)
