@@ -218,8 +218,9 @@ class WrappedServer {
       .catch(() => undefined)
     await this.#refuseId(id, transport)
     const streams = streamsOf(first.transport)
-    // With a stream there is a third one, whose turn comes.
-    if (first.isAnswered || streams?.has(id)) return
+    // With another stream there is a third one, whose turn comes.
+    const isTaken = streams?.has(id) && streams.get(id) !== first.stream
+    if (first.isAnswered || isTaken) return
     first.isAnswered = true
     if (first.isSettled) this.#land(id, first)
     streams?.set(id, first.stream)
@@ -311,7 +312,9 @@ function misuse(code: string, message: string): TypeError {
 
 /** `McpServer` or `Server`, of either SDK. */
 export type McpServerLike = HandlerRegistry | { readonly server: HandlerRegistry }
-type HandlerRegistry = { setRequestHandler(...args: never[]): void }
+interface HandlerRegistry {
+  setRequestHandler(...args: never[]): void
+}
 
 function internalsOf(server: McpServerLike): ServerInternals {
   const isMcpServer = typeof server === 'object' && server !== null && 'server' in server
@@ -355,7 +358,7 @@ function withoutHeaders(context: CallContext, also: readonly string[]): CallCont
   const makeRequest = (): WebRequest => {
     const { url, method, signal } = original
     const headers = stripCredentialHeaders(original.headers, also)
-    return Reflect.construct(Reflect.get(globalThis, 'Request'), [url, { method, signal, headers }])
+    return new (globalThis as unknown as WebRuntime).Request(url, { method, signal, headers })
   }
   const stripped = {
     ...http,
@@ -463,4 +466,8 @@ interface WebRequest {
   readonly method: string
   readonly signal: unknown
   readonly headers: WebHeaders
+}
+
+interface WebRuntime {
+  readonly Request: new (url: string, init: object) => WebRequest
 }

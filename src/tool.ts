@@ -98,33 +98,9 @@ export function createToolRunner(
 ): ToolRunner {
   const ask = createAdapter(source, options, { ...KINDS, ...kinds })
   if (options.redact) assertOptions(options.redact, 'redact', { except: ['strings'] })
-  const runner = new Runner(ask, options, new Connections(source, options))
-  return (request, run, refuse, client) => runner.run(request, run, refuse, client)
-}
-
-class Runner {
-  readonly #ask: (request: AdapterRequest) => Promise<AdapterCall>
-  readonly #options: CreateToolRunnerOptions
-  readonly #connections: Connections
-
-  constructor(
-    ask: (request: AdapterRequest) => Promise<AdapterCall>,
-    options: CreateToolRunnerOptions,
-    connections: Connections,
-  ) {
-    this.#ask = ask
-    this.#options = options
-    this.#connections = connections
-  }
-
-  async run<R, F>(
-    given: AdapterRequest,
-    run: (call: ToolCall) => Promise<R> | R,
-    refuse: ((error: CredentialError) => F | undefined) | undefined,
-    client: AskingClient<F> | undefined,
-  ): Promise<R | F | RefusedResult> {
-    const call = await this.#ask(this.#withScopes(given))
-    const { credential, refusal } = call
+  const connections = new Connections(source, options)
+  const runTool: ToolRunner = async (given, run, refuse, client) => {
+    const call = await ask(withScopes(given, options))
     // Nobody waits for the tool's result any more.
     if (given.signal?.aborted) {
       call.end({ status: 499 })
@@ -132,56 +108,62 @@ class Runner {
     }
     const stop = async (error: CredentialError, result?: CallResult) => {
       const canAsk = client && error instanceof ConnectRequiredError
-      const step = canAsk && (await this.#connections.nextStep(error, call.request, client.answer))
-      if (step === 'retry') return this.run(given, run, refuse, undefined)
+      const step = canAsk && (await connections.nextStep(error, call.request, client.answer))
+      if (step === 'retry') return runTool(given, run, refuse)
       call.end(result)
       if (canAsk && step === 'ask') return client.ask(error)
       return refuse?.(error) ?? toErrorResult(error.message)
     }
-    if (refusal) return stop(refusal)
-    const scrubber = new Scrubber(this.#options)
-    try {
-      const enter = () => run(scrubber.enter(credential))
-      const result: unknown = await runWithCredentials(credential, enter)
-      const connectError = scrubber.connectErrorBehind(result)
-      if (connectError) throw connectError
-      const clean = scrubber.redact(result)
-      call.end(scrubber.describe(clean))
-      // What is redacted keeps its shape.
-      return clean as R
-    } catch (thrown) {
-      const clean = scrubber.redactThrown(thrown)
-      const failure = scrubber.describeThrown(thrown)
-      const isConnect = failure.error?.code === 'ERR_CREDENTIAL_CONNECT'
-      if (isConnect && thrown instanceof ConnectRequiredError) return stop(thrown, failure)
-      call.end(failure)
-      throw clean
-    }
+    return call.refusal ? stop(call.refusal) : runInScope(call, run, stop, new Scrubber(options))
   }
+  return runTool
+}
 
-  #withScopes(request: AdapterRequest): AdapterRequest {
-    const { tool } = request
-    const scopes = tool === undefined ? undefined : this.#options.scopes?.(tool)
-    return scopes ? { ...request, scopes } : request
+function withScopes(request: AdapterRequest, { scopes }: CreateToolRunnerOptions): AdapterRequest {
+  const needed = request.tool === undefined ? undefined : scopes?.(request.tool)
+  return needed ? { ...request, scopes: needed } : request
+}
+
+async function runInScope<R, S>(
+  call: AdapterCall,
+  run: (toolCall: ToolCall) => Promise<R> | R,
+  stop: (error: CredentialError, result: CallResult) => S,
+  scrubber: Scrubber,
+): Promise<R | Awaited<S>> {
+  const { credential } = call
+  try {
+    const enter = () => run(scrubber.enter(credential))
+    const result: unknown = await runWithCredentials(credential, enter)
+    const connectError = scrubber.connectErrorBehind(result)
+    if (connectError) throw connectError
+    const clean = scrubber.redact(result)
+    call.end(scrubber.describe(clean))
+    // What is redacted keeps its shape.
+    return clean as R
+  } catch (thrown) {
+    const clean = scrubber.redactThrown(thrown)
+    const failure = scrubber.describeThrown(thrown)
+    const isConnect = failure.error?.code === 'ERR_CREDENTIAL_CONNECT'
+    if (isConnect && thrown instanceof ConnectRequiredError) return await stop(thrown, failure)
+    call.end(failure)
+    throw clean
   }
 }
 
 // Connecting an account
 
 // By source and owner, since some servers live for one request alone.
-const waits = new WeakMap<CredentialSource, Map<unknown, Wait>>()
+const waitsBySource = new WeakMap<CredentialSource, Map<unknown, Wait>>()
 
 /** Of all calls of one owner, one has its person asked, and one check is polled for all. */
 class Connections {
   readonly #options: CreateToolRunnerOptions
-  readonly #milliseconds: number
   readonly #waits: Map<unknown, Wait>
 
   constructor(source: CredentialSource, options: CreateToolRunnerOptions) {
     this.#options = options
-    this.#milliseconds = (options.connectTimeoutSeconds ?? 30) * 1000
-    this.#waits = waits.get(source) ?? new Map()
-    waits.set(source, this.#waits)
+    this.#waits = waitsBySource.get(source) ?? new Map<unknown, Wait>()
+    waitsBySource.set(source, this.#waits)
   }
 
   async nextStep(
@@ -197,20 +179,22 @@ class Connections {
       return 'ask'
     }
     const isDeclined = answer !== undefined && answer !== 'accept'
-    if (isDeclined) open?.prolong(0)
+    if (isDeclined) open?.limit(0)
     if (isDeclined || !error.isConnected) return 'refuse'
     const wait = open ?? this.#start(label ?? error, error)
-    if (answer === 'accept') wait.prolong(this.#milliseconds)
+    if (answer === 'accept') wait.limit(this.#options.connectTimeoutSeconds)
     return (await wait.outcome) ? 'retry' : 'refuse'
   }
 
-  #start(owner: unknown, { isConnected }: ConnectRequiredError): Wait {
-    const wait = new Wait(isConnected ?? (() => false), this.#milliseconds)
+  #start(owner: unknown, { isConnected = () => false }: ConnectRequiredError): Wait {
+    const wait = new Wait(isConnected, this.#options.connectTimeoutSeconds)
     this.#waits.set(owner, wait)
     void wait.outcome.then(() => this.#waits.delete(owner))
     return wait
   }
 }
+
+type Check = NonNullable<ConnectRequiredError['isConnected']>
 
 const FIRST_PAUSE = 250
 const LONGEST_PAUSE = 2000
@@ -221,26 +205,32 @@ class Wait {
   #end = 0
   #pause = 0
 
-  constructor(check: () => boolean | Promise<boolean>, milliseconds: number) {
-    this.prolong(milliseconds)
+  constructor(check: Check, seconds?: number) {
+    this.limit(seconds)
     this.outcome = this.#poll(check)
   }
 
-  prolong(milliseconds: number): void {
-    this.#end = Date.now() + milliseconds
+  /** Starts the time anew. */
+  limit(seconds = 30): void {
+    this.#end = Date.now() + seconds * 1000
     this.#pause = FIRST_PAUSE
   }
 
-  async #poll(check: () => boolean | Promise<boolean>): Promise<boolean> {
+  async #poll(check: Check): Promise<boolean> {
     while (Date.now() < this.#end) {
       await sleep(Math.min(this.#pause, this.#end - Date.now()))
       this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE)
-      // A check that fails is no answer.
-      const isConnected = await Promise.resolve()
-        .then(check)
-        .catch(() => false)
-      if (isConnected) return true
+      if (await holds(check)) return true
     }
+    return false
+  }
+}
+
+/** A check that fails is no answer. */
+async function holds(check: Check): Promise<boolean> {
+  try {
+    return await check()
+  } catch {
     return false
   }
 }

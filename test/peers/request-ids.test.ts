@@ -575,6 +575,23 @@ for (const sdk of SDKS) {
       await server.close()
     })
 
+    const refusesTwo = sdk.name !== 'v2 2.0.0'
+    test('a second connection, which most SDKs refuse, forgets no request', async () => {
+      const { desk, server, received, connect } = await start(true)
+      const near = await connect()
+      await near.send(call(1, 'anna') as never)
+      await desk.until('anna')
+      const again = server.connect(sdk.InMemoryTransport.createLinkedPair()[1])
+      if (refusesTwo) await assert.rejects(again)
+      else await again
+      await near.send(call(1, 'bob') as never)
+      desk.ready('anna')
+      await sleep(5)
+      assert.deepEqual(desk.started, ['anna'])
+      assert.doesNotMatch(JSON.stringify(received), answerFor('anna'))
+      await server.close()
+    })
+
     test('a connection that is closed leaves no id behind', async () => {
       const { desk, server, received, connect } = await start(true)
       const first = await connect()
@@ -591,6 +608,41 @@ for (const sdk of SDKS) {
       assert.doesNotMatch(JSON.stringify(received), answerFor('anna'))
       await server.close()
     })
+  })
+}
+
+// The other SDKs refuse to be connected twice.
+for (const sdk of SDKS.filter(({ name }) => name === 'v2 2.0.0')) {
+  test(`${sdk.name}: one server that each request connects to a transport of its own`, async () => {
+    const desk = new Desk()
+    const server = makeServer(sdk, desk, true)
+    const open = async () => {
+      const transport = new sdk.HttpTransport({ enableJsonResponse: true })
+      await server.connect(transport)
+      return async (message: object) => {
+        const headers = {
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'mcp-protocol-version': '2025-11-25',
+        }
+        const init = { method: 'POST', headers, body: JSON.stringify(message) }
+        return (await transport.handleRequest(new Request('http://127.0.0.1/mcp', init))).text()
+      }
+    }
+    const postAnna = await open()
+    const anna = postAnna(call(1, 'anna'))
+    await desk.until('anna')
+    const other = await open()
+    const bob = other(call(2, 'bob'))
+    await desk.until('bob')
+    const carol = await open()
+    assertRefused(await carol(call(1, 'carol')))
+    assertRefused(await anna)
+    desk.ready('anna')
+    desk.ready('bob')
+    assert.match(await bob, answerFor('bob'))
+    assert.deepEqual(desk.started, ['anna', 'bob'])
+    await server.close()
   })
 }
 

@@ -33,7 +33,7 @@ const WEB = [
   'accounts-refresh',
   'accounts-seal',
 ]
-const WITH_STORE = [...ANYWHERE, 'context', 'isolation', 'fetch', ...WEB]
+const WITH_STORE = [...ANYWHERE, 'context', 'isolation', 'fetch', 'tool', ...WEB]
 const WITHOUT_STORE = [...ANYWHERE, 'no-async-local-storage', ...WEB]
 
 interface Options {
