@@ -98,11 +98,13 @@ describe('a process that is killed in the middle', () => {
         await once(writer.stdout, 'data')
         writer.kill('SIGKILL')
         await once(writer, 'exit')
-        const text = await store.load(owner, 'p')
-        // As long as its number says.
-        assert.match(String(text), /^(\d+):x+$/)
-        assert.equal(text?.length, Number(text?.split(':')[0]) + String(text).indexOf(':') + 1)
-        assert.equal(await store.swap(owner, 'p', text, '10:xxxxxxxxxx'), true)
+        // The server may still be at what it was sent last.
+        for (let isDone = false; !isDone;) {
+          const text = String(await store.load(owner, 'p'))
+          const [, length = '', body = ''] = /^(\d+):(x+)$/.exec(text) ?? []
+          assert.equal(body.length, Number(length))
+          isDone = await store.swap(owner, 'p', text, '10:xxxxxxxxxx')
+        }
       }
     })
   }
@@ -157,7 +159,13 @@ describe('a server that is gone', () => {
       }
     }
     await admin.end()
-    assert.equal((await accounts.get('dropped'))?.accessToken, credential.accessToken)
+    // Each connection of the pool that was cut fails once.
+    const fails: unknown[] = []
+    for (let isBack = false; !isBack;) {
+      assert(fails.length < 10)
+      const found = await accounts.get('dropped').catch((error: unknown) => void fails.push(error))
+      isBack = found?.accessToken === credential.accessToken
+    }
   })
 })
 
