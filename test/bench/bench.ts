@@ -57,6 +57,9 @@ const MEASURED = ['Node.js 20', 'Node.js 24']
 const calls = Object.fromEntries(
   MEASURED.map((runtime) => [runtime, run<Calls>('calls', runtime, short)]),
 )
+const http = Object.fromEntries(
+  MEASURED.map((runtime) => [runtime, run<Ratios>('http', runtime, short)]),
+)
 const peers = run<{ functions: Ratios; frameworks: Ratios }>('peers', 'Node.js 24', short)
 const redaction = run<{ budgets: Ratios; news: Ratios; lengths: Row[]; secrets: Row[] }>(
   'redaction',
@@ -94,6 +97,10 @@ const BUDGETS: Record<string, readonly [older: number, newer: number]> = {
   getCredentials: [1.2, 1.2],
   'parseHeaders, Web Headers': [3.2, 3.2],
   'fromEnv, unchanged': [1.2, 1.2],
+  'mcp-credentials/fetch, text': [1.3, 1.3],
+  'mcp-credentials/fetch, JSON': [1.3, 1.3],
+  'mcp-credentials/fetch, text, on loopback': [1.3, 1.3],
+  'mcp-credentials/fetch, JSON, on loopback': [1.3, 1.3],
 }
 
 const SCRUBBING: Record<string, string> = {
@@ -114,6 +121,12 @@ const limitRows = names.map((name) => [
   ...Object.keys(RUNTIMES).map((runtime, index) =>
     show(limits[runtime]?.[name], BUDGETS[name]?.[Math.floor(index / 2)]),
   ),
+])
+
+const httpRows = Object.keys(http['Node.js 20'] ?? {}).map((name) => [
+  name,
+  BUDGETS[name]?.join(', ') ?? '',
+  ...MEASURED.map((runtime, index) => show(http[runtime]?.[name], BUDGETS[name]?.[index])),
 ])
 
 const callRows = (kind: 'inMemory' | 'http') =>
@@ -180,8 +193,13 @@ To the same application without, injected without a socket:
 
 ${table(['', 'ratio', 'adds'], ratioRows(peers.frameworks))}
 
-The fetch adapter of this package keeps the scope until the body was read, for which it passes the body on as a stream of
-its own; the others end, or let go of, theirs with the handler.`,
+To the same Hono application without: \`app.fetch\` in the process, and over @hono/node-server on loopback, where a client
+that keeps its connection is measured along.
+
+${table(['', 'budgets', ...MEASURED], httpRows)}
+
+The adapters of this package keep the scope until the response was read; \`contextStorage\` ends, or lets go of, its own with
+the handler.`,
   `## The whole way
 
 A tool call over the real SDKs (v1 1.32.2, v2 2.4.0), client and server in one process, to the same call without the

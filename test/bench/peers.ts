@@ -4,11 +4,8 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { fastifyRequestContext, requestContext } from '@fastify/request-context'
 import httpContext from 'express-http-context'
 import fastify from 'fastify'
-import { Hono } from 'hono'
-import { contextStorage, getContext } from 'hono/context-storage'
 import { ClsServiceManager } from 'nestjs-cls'
 import { getCredentials, OAuthCredential, runWithCredentials } from 'mcp-credentials'
-import { withCredentials } from 'mcp-credentials/fetch'
 import { measure } from './measure.ts'
 import type { Options, Ratio, Work } from './measure.ts'
 
@@ -96,34 +93,6 @@ async function createFastify(use: 'nothing' | 'peer' | 'own'): Promise<Work> {
   return work(() => app.inject('/'))
 }
 
-function createHono(use: 'nothing' | 'peer' | 'own'): Work {
-  const app = new Hono<{ Variables: { credential: OAuthCredential } }>()
-  if (use === 'peer') {
-    app.use(contextStorage())
-    app.use(async (context, next) => {
-      context.set('credential', credential)
-      await next()
-    })
-  }
-  app.get('/', async (context) => {
-    const read = () => {
-      if (use === 'nothing') return 'FAKE'
-      return use === 'own'
-        ? getCredentials('oauth').accessToken
-        : getContext<{ Variables: { credential: OAuthCredential } }>().var.credential.accessToken
-    }
-    return context.text(String(await down(10, read)))
-  })
-  const handle =
-    use === 'own'
-      ? withCredentials(
-          (request: Request) => app.fetch(request),
-          () => credential,
-        )
-      : app.fetch
-  return work(async () => (await handle(new Request('http://bench.example/'))).text())
-}
-
 const results: Record<string, Record<string, Ratio>> = { functions: {}, frameworks: {} }
 for (const [name, given] of functions)
   Object.assign(results['functions'] ?? {}, { [name]: await measure(given, byHand, options) })
@@ -134,8 +103,6 @@ const frameworks: [name: string, work: Work, base: Work][] = [
     await createFastify('nothing'),
   ],
   ['mcp-credentials, in Fastify', await createFastify('own'), await createFastify('nothing')],
-  ['contextStorage, in Hono', createHono('peer'), createHono('nothing')],
-  ['mcp-credentials/fetch, in Hono', createHono('own'), createHono('nothing')],
 ]
 for (const [name, given, base] of frameworks)
   Object.assign(results['frameworks'] ?? {}, { [name]: await measure(given, base, options) })
