@@ -136,3 +136,11 @@ export async function startRedis(): Promise<Server> {
     },
   })
 }
+
+/** Without listeners a connection that is cut ends the process. */
+export function openPool(url: string, max: number): pg.Pool {
+  const pool = new pg.Pool({ connectionString: url, max })
+  pool.on('error', () => undefined)
+  pool.on('connect', (client) => client.on('error', () => undefined))
+  return pool
+}

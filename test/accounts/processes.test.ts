@@ -11,19 +11,18 @@ import { createClient } from '@redis/client'
 import { OAuthCredential } from 'mcp-credentials'
 import { createAccounts, openCredential, sealCredential } from 'mcp-credentials/accounts'
 import type { AccountStore } from 'mcp-credentials/accounts'
-import pg from 'pg'
 import { createPostgresStore } from '../../examples/connect/stores/postgres.ts'
 import { createRedisStore } from '../../examples/connect/stores/redis.ts'
 import { startAuthorizationServer } from './authorization-server.ts'
 import type { AuthorizationServer, Sent } from './authorization-server.ts'
-import { startPostgres, startRedis } from './databases.ts'
+import { openPool, startPostgres, startRedis } from './databases.ts'
 import type { Orders, Report } from './worker.ts'
 
 const PROCESSES = 4
 const key = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64')
 const postgres = await startPostgres()
 const redis = await startRedis()
-const pool = new pg.Pool({ connectionString: postgres.url })
+const pool = openPool(postgres.url, 10)
 const client = createClient({ url: redis.url })
 await client.connect()
 const stores: Record<Orders['store'], AccountStore> = {
@@ -172,7 +171,7 @@ test('who needs no refresh waits for nobody: forty refreshes of a second each, a
   const server = createServer((_request, response) => waiting.push(response))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  const ten = new pg.Pool({ connectionString: postgres.url, max: 10 })
+  const ten = openPool(postgres.url, 10)
   const store = await createPostgresStore(ten)
   const refresh = { allowInsecureLoopback: true }
   const accounts = createAccounts('waits', { store, keys: [key], refresh })

@@ -11,7 +11,7 @@ import pg from 'pg'
 import { createPostgresStore } from '../../examples/connect/stores/postgres.ts'
 import { createRedisStore } from '../../examples/connect/stores/redis.ts'
 import { testStore } from '../../examples/connect/stores/suite.ts'
-import { bytesOf, newFolder, startPostgres, startRedis } from './databases.ts'
+import { bytesOf, newFolder, openPool, startPostgres, startRedis } from './databases.ts'
 import type { Server } from './databases.ts'
 
 const postgres = await startPostgres()
@@ -21,10 +21,7 @@ const pglite = await PGlite.create(embedded)
 const closers: (() => Promise<unknown>)[] = []
 
 async function openPostgres(): Promise<AccountStore> {
-  const pool = new pg.Pool({ connectionString: postgres.url, max: 4 })
-  // Without listeners a connection that drops ends the process.
-  pool.on('error', () => undefined)
-  pool.on('connect', (client) => client.on('error', () => undefined))
+  const pool = openPool(postgres.url, 4)
   closers.push(() => pool.end())
   return createPostgresStore(pool)
 }
