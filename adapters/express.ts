@@ -47,7 +47,8 @@ export function credentials(
     const { headers, auth: authInfo, method } = request
     const call = await ask({ headers, authInfo, method })
     if (call.refusal || isOver()) {
-      call.end({ status: CLIENT_LEFT })
+      // The status of nginx for a client that has left.
+      call.end({ status: 499 })
       if (call.refusal && !isOver()) next(toError(toHttpRefusal(call.refusal)))
       return
     }
@@ -58,9 +59,6 @@ export function credentials(
     call.end({ status: response.statusCode })
   }
 }
-
-// Of nginx; nobody gets to see it but the operator.
-const CLIENT_LEFT = 499
 
 /** A new one: that of the source may be frozen, or another request's too. */
 function toError({ status, error }: HttpRefusal): CredentialError {

@@ -14,16 +14,14 @@ export type FetchResponse = typeof globalThis extends { Response: { prototype: i
 interface AnyResponse {
   readonly status: number
   readonly headers: { get(name: string): string | null }
-  readonly body: Body | null
+  readonly body: { getReader(options?: { readonly mode: 'byob' }): Reader } | null
 }
 
-interface Body {
-  getReader(options?: { readonly mode: 'byob' }): {
-    readonly closed: Promise<unknown>
-    read(): Promise<{ readonly done: boolean; readonly value?: unknown }>
-    cancel(reason: unknown): Promise<void>
-    releaseLock(): void
-  }
+interface Reader {
+  readonly closed: Promise<unknown>
+  read(): Promise<{ readonly done: boolean; readonly value?: unknown }>
+  cancel(reason: unknown): Promise<void>
+  releaseLock(): void
 }
 
 type Controller = Record<'close' | 'enqueue' | 'error', (value?: unknown) => void>
@@ -67,56 +65,49 @@ export function withCredentials<
     // The request itself: some servers make its signal only when it is read.
     const call = await ask(request)
     if (call.refusal || call.isCancelled) {
-      call.end({ status: CLIENT_LEFT })
+      // The status of nginx for a client that has left.
+      call.end({ status: 499 })
       return refuse(call.refusal)
     }
     return await new Promise<R | FetchResponse>((resolve, reject) => {
-      const over = runWithCredentials(call.credential, async () => {
-        const response = await handler(request, ...rest)
-        const original = request.method === 'HEAD' ? undefined : streamOf(response)
-        if (!original) resolve(response)
-        else
-          await relay(original, (body) => resolve(new runtime.Response(body, response as object)))
-        return response?.status
-      })
       const fail = (cause: unknown) => {
         call.end({ outcome: 'failed', cause })
         reject(cause)
       }
-      over.then((status) => call.end({ status }), fail)
+      runWithCredentials(call.credential, async () => {
+        const response = await handler(request, ...rest)
+        const reader = request.method === 'HEAD' ? undefined : readerOf(response)
+        const give = (body: object) => resolve(new runtime.Response(body, response as object))
+        if (reader) await relay(reader, give)
+        else resolve(response)
+        return response?.status
+      }).then((status) => call.end({ status }), fail)
     })
   }
 }
 
-// Of nginx; nobody gets to see it but the operator.
-const CLIENT_LEFT = 499
-
 function refuse(refusal: Parameters<typeof toHttpRefusal>[0] | undefined): FetchResponse {
-  if (!refusal) return new runtime.Response(null, { status: CLIENT_LEFT })
+  if (!refusal) return new runtime.Response(null, { status: 499 })
   const { status, error } = toHttpRefusal(refusal)
   const headers = { 'content-type': 'application/json' }
   return new runtime.Response(JSON.stringify({ error }), { status, headers })
 }
 
-// What a Response says of a string by itself.
-const TYPE_OF_STRINGS = 'text/plain;charset=UTF-8'
 const TEXT = /^(?:text\/(?!event-stream)|application\/(?:[\w.-]+\+)?json(?:;|$))/i
 
-/** Its body, unless that is complete. */
-function streamOf(response: AnyResponse | undefined): Body | undefined {
+/** Reads its body, unless that is complete. */
+function readerOf(response: AnyResponse | undefined): Reader | undefined {
   if (!response || isKept(response) || !response.body) return undefined
   const type = response.headers.get('content-type') ?? ''
-  if (type === TYPE_OF_STRINGS) return undefined
-  return TEXT.test(type) && isStreamOfBytes(response.body) ? undefined : response.body
-}
-
-/** As Node.js and Workers make one of a complete body. */
-function isStreamOfBytes(body: Body): boolean {
+  // As a Response says of a string by itself.
+  if (type === 'text/plain;charset=UTF-8') return undefined
+  if (!TEXT.test(type)) return response.body.getReader()
   try {
-    body.getReader({ mode: 'byob' }).releaseLock()
-    return true
+    // Of a complete body Node.js and Workers make a stream of bytes.
+    response.body.getReader({ mode: 'byob' }).releaseLock()
+    return undefined
   } catch {
-    return false
+    return response.body.getReader()
   }
 }
 
@@ -125,22 +116,18 @@ function isStreamOfBytes(body: Body): boolean {
  * make a real response, and serving that takes twice as long.
  */
 function isKept(response: object): boolean {
-  const keys = Object.getOwnPropertySymbols(response)
-  const key = keys.find(({ description }) => description === 'cache')
+  const key = Object.getOwnPropertySymbols(response).find((each) => each.description === 'cache')
   const cache: unknown = key && Reflect.get(response, key)
   const body: unknown = Array.isArray(cache) && cache[1]
   return body === null || typeof body === 'string' || body instanceof Uint8Array
 }
-
-const MINUTE = 60_000
 
 /**
  * Gives the same body, whose chunks are read in the scope that this is called in, and waits until it was read. Otherwise
  * `pull` and `cancel` of the handler's own stream would run in the context of the server that reads it (measured on Node.js,
  * Deno and Workers).
  */
-function relay(original: Body, give: (body: object) => void): Promise<void> {
-  const reader = original.getReader()
+function relay(reader: Reader, give: (body: object) => void): Promise<void> {
   const read = bindToScope(() => reader.read())
   const stop = bindToScope((reason: unknown) => reader.cancel(reason))
   return new Promise((resolve, reject) => {
@@ -153,12 +140,11 @@ function relay(original: Body, give: (body: object) => void): Promise<void> {
       return stopped
     }
     const start = (controller: Controller) => {
-      const drop = () => {
+      timer = runtime.setTimeout(() => {
         const reason = new Error('The response was left unread.')
         controller.error(reason)
         void cancel(reason)
-      }
-      timer = runtime.setTimeout(drop, MINUTE)
+      }, 60_000)
       timer.unref?.()
     }
     const pull = async (controller: Controller) => {

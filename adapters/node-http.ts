@@ -44,7 +44,8 @@ export function withCredentials<Q extends NodeRequest, S extends NodeResponse>(
     const { headers, auth: authInfo, method } = request
     const call = await ask({ headers, authInfo, method })
     if (call.refusal || isOver()) {
-      call.end({ status: CLIENT_LEFT })
+      // The status of nginx for a client that has left.
+      call.end({ status: 499 })
       if (call.refusal && !isOver()) refuse(response, toHttpRefusal(call.refusal))
       return
     }
@@ -60,9 +61,6 @@ export function withCredentials<Q extends NodeRequest, S extends NodeResponse>(
     }
   }
 }
-
-// Of nginx; nobody gets to see it but the operator.
-const CLIENT_LEFT = 499
 
 function refuse(response: NodeResponse, { status, error }: ReturnType<typeof toHttpRefusal>): void {
   response.writeHead(status, { 'content-type': 'application/json' })

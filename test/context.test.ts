@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import {
+  bindToScope,
   CredentialError,
   getCredentials,
   runWithCredentials,
@@ -102,6 +103,43 @@ describe('outside of any scope', () => {
     target.dispatchEvent(new Event('event'))
     assert.equal(code, 'ERR_CREDENTIAL_NO_SCOPE')
     assert.equal(generator.next().value, undefined)
+  })
+})
+
+describe('a function that is bound to a scope', () => {
+  test('has its credential wherever it is called, until the scope ends', async () => {
+    const target = new EventTarget()
+    const seen: unknown[] = []
+    const ask = (event: Event) => {
+      seen.push(event.type, codeOf(getCredentials))
+      return seen.length
+    }
+    let bound = (_event: Event) => 0
+    const end = runWithCredentials(credential, async () => {
+      bound = bindToScope(ask)
+      target.addEventListener('bound', bound)
+      await sleep(2)
+    })
+    target.dispatchEvent(new Event('bound'))
+    assert.equal(codeOf(getCredentials), 'ERR_CREDENTIAL_NO_SCOPE')
+    runWithCredentials(fakeToken(), () => {
+      bound(new Event('elsewhere'))
+    })
+    await end
+    assert.equal(bound(new Event('late')), 6)
+    assert.deepEqual(seen, [
+      'bound',
+      'a credential',
+      'elsewhere',
+      'a credential',
+      'late',
+      'ERR_CREDENTIAL_ENDED',
+    ])
+  })
+
+  test('has none where there was none', () => {
+    const bound = bindToScope(() => codeOf(getCredentials))
+    assert.equal(runWithCredentials(credential, bound), 'ERR_CREDENTIAL_NO_SCOPE')
   })
 })
 
