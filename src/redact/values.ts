@@ -32,14 +32,26 @@ export class Redaction {
   }
 
   run(value: unknown): unknown {
-    const result = this.#redact(value, '')
-    return this.places.size === 0 ? value : result
+    try {
+      const result = this.#redact(value, '')
+      return this.places.size === 0 ? value : result
+    } catch {
+      // An engine whose stack takes less.
+      this.#report([TOO_DEEP])
+      return REDACTED
+    }
   }
 
   #redact(value: unknown, key: string): unknown {
     if (typeof value === 'string') return this.#redactText(value)
-    if (isObject(value)) return this.#redactObject(value, key)
-    if (typeof value !== 'number' && typeof value !== 'bigint') return value
+    if (typeof value === 'number' || typeof value === 'bigint') return this.#redactNumber(value)
+    if (!isObject(value)) return value
+    const shown = isBytes(value) || isError(value) ? value : jsonOf(value, key)
+    const redacted = isObject(shown) ? this.#redactObject(shown) : this.#redact(shown, key)
+    return Object.is(redacted, shown) ? value : redacted
+  }
+
+  #redactNumber(value: number | bigint): unknown {
     const text = this.#redactText(String(value))
     return text === String(value) ? value : text
   }
@@ -69,13 +81,7 @@ export class Redaction {
       if (this.places.size < MAX_PLACES) this.places.set(`${name} ${where}`, { name, where })
   }
 
-  #redactObject(value: object, key: string): unknown {
-    const shown = isBytes(value) || isError(value) ? value : jsonOf(value, key)
-    const redacted = isObject(shown) ? this.#redactShown(shown) : this.#redact(shown, key)
-    return Object.is(redacted, shown) ? value : redacted
-  }
-
-  #redactShown(object: object): unknown {
+  #redactObject(object: object): unknown {
     if (this.#results.has(object)) return this.#results.get(object)
     this.#results.set(object, REDACTED)
     const result = this.#redactNew(object)
@@ -94,20 +100,16 @@ export class Redaction {
   #redactParts(object: object): unknown {
     const slots = isError(object) ? slotsOfError(object) : slotsOf(object)
     const values = this.#redactList(slots.map(([, value]) => value))
-    const newSlots = slots.map(([name], index): Slot => {
+    const newSlots: Slot[] = []
+    for (const [name] of slots) {
       const newName = typeof name === 'string' ? this.#redactText(name) : name
-      return [newName, this.#redactAt(newName, values[index])]
-    })
+      this.#path.push(String(newName).slice(0, MAX_SHOWN))
+      newSlots.push([newName, this.#redact(values[newSlots.length], String(newName))])
+      this.#path.pop()
+    }
     if (isSame(newSlots.flat(), slots.flat())) return object
     if (Array.isArray(object)) return newSlots.map(([, value]) => value)
     return isError(object) ? copyError(object, newSlots) : Object.fromEntries(numbered(newSlots))
-  }
-
-  #redactAt(name: PropertyKey, value: unknown): unknown {
-    this.#path.push(String(name).slice(0, MAX_SHOWN))
-    const redacted = this.#redact(value, String(name))
-    this.#path.pop()
-    return redacted
   }
 
   /** Stars for the bytes of a secret in a list of numbers, as JSON shows bytes. */
@@ -133,11 +135,12 @@ export class Redaction {
 
 type Slot = readonly [name: PropertyKey, value: unknown]
 
-/** Objects may be proxies, and their properties getters: any look at one may throw. */
+/** Objects may be proxies, and their properties getters: any look at one may throw. Not to have looked is no reason to pass. */
 function attempt<T>(look: () => T, otherwise: T): T {
   try {
     return look()
-  } catch {
+  } catch (error) {
+    if (/call stack|stack overflow|recursion/.test(String(error))) throw error
     return otherwise
   }
 }
