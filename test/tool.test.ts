@@ -465,7 +465,7 @@ describe('an account that has to be connected', () => {
       if (state.isConnected) return credential
       throw new ConnectRequiredError(URL, { isConnected })
     }
-    const runTool = createToolRunner(source, { onCall, connectTimeoutSeconds: 2, ...options })
+    const runTool = createToolRunner(source, { onCall, connectTimeoutSeconds: 10, ...options })
     const call = (answer?: string) =>
       runTool<string, string>(
         request,
@@ -506,17 +506,17 @@ describe('an account that has to be connected', () => {
 
   for (const answer of ['decline', 'cancel', 'anything']) {
     test(`is not waited for where the person says ${answer}`, async () => {
-      const { call, state } = account({ label: () => 'anna' }, [true])
+      const { call, events } = account({ label: () => 'anna' })
       assert.equal(await call(), `asked: ${URL}`)
       assert.equal(await call(answer), REFUSED)
-      assert.equal(state.checked, 0)
+      assert.equal(events.length, 2)
     })
   }
 
   test('is not waited for for ever, nor asked for twice', async () => {
     const { call, state } = account({ connectTimeoutSeconds: 0.3 })
     assert.equal(await call('accept'), REFUSED)
-    assert.equal(state.checked, 2)
+    assert(state.checked >= 1)
     const none = account({ connectTimeoutSeconds: 0 }, [true])
     assert.equal(await none.call('accept'), REFUSED)
     assert.equal(none.state.checked, 0)
@@ -539,14 +539,14 @@ describe('an account that has to be connected', () => {
   })
 
   test('calls that wait for a page that is declined are told so', async () => {
-    const { call, state } = account({ label: () => 'anna' })
+    const { call } = account({ label: () => 'anna' })
     assert.equal(await call(), `asked: ${URL}`)
     const other = call()
     assert.equal(await call('decline'), REFUSED)
     assert.equal(await other, REFUSED)
-    assert(state.checked <= 1)
     // Then the next may ask again.
     assert.equal(await call(), `asked: ${URL}`)
+    assert.equal(await call('decline'), REFUSED)
   })
 
   test('that cannot be checked is refused after accept', async () => {
@@ -571,7 +571,7 @@ describe('an account that has to be connected', () => {
   })
 
   test('says the tool: thrown, or made a text of by an SDK', async () => {
-    const { runTool, events } = setUp({ connectTimeoutSeconds: 2 })
+    const { runTool, events } = setUp({ connectTimeoutSeconds: 10 })
     const THROWS: [name: string, run: (error: () => Error) => unknown][] = [
       [
         'thrown',

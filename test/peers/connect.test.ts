@@ -61,7 +61,7 @@ class Account {
   options(more: WithCredentialsOptions = {}): WithCredentialsOptions {
     const methods = ['resources/read', 'prompts/get', 'completion/complete']
     const onCall = (event: CallEvent) => void this.events.push(event)
-    return { methods, onCall, connectTimeoutSeconds: 3, ...more }
+    return { methods, onCall, connectTimeoutSeconds: 10, ...more }
   }
 
   readonly #tool = () => {
@@ -247,7 +247,7 @@ for (const thrower of THROWERS) {
           assert.equal((await call('whoami')).content?.[0]?.text, fingerprint(TOKEN))
         })
         assert.equal(pages.length, 1)
-        assert(account.checks >= 2 && account.checks <= 5, `${account.checks} checks`)
+        assert(account.checks >= 1 && account.checks <= 5, `${account.checks} checks`)
         assert.deepEqual(
           account.events.map(({ outcome }) => outcome),
           [thrower === 'source' ? 'refused' : 'failed', 'ok'],
@@ -387,7 +387,7 @@ describe('many calls of one owner at once', () => {
       server.registerTool('whoami', {}, () => ({
         content: [{ type: 'text', text: fingerprint(getCredentials('oauth').accessToken) }],
       }))
-      return withCredentials(server, source, { label: ownerOf, connectTimeoutSeconds: 3 })
+      return withCredentials(server, source, { label: ownerOf, connectTimeoutSeconds: 10 })
     }
     return handlerV2(make)
   }
