@@ -1,4 +1,4 @@
-import { assertCredential, assertType } from './credential.ts'
+import { assertCredential, assertType, isCredential } from './credential.ts'
 import type {
   CredentialType,
   OAuthCredential,
@@ -13,15 +13,21 @@ import type { ConnectRequiredError } from './errors.ts'
 interface Scope {
   credential: ResolvedCredential | undefined
   error: CredentialError | undefined
-  /**
-   * Whose secrets must not leave the scope: a list of its own, then those of the scopes that it was opened in. It outlasts
-   * the end of the scope for a while.
-   */
-  redacted: readonly ResolvedCredential[][] | undefined
+  /** Whose secrets must not leave the scope. It outlasts the end of the scope for a while. */
+  secrets: Secrets
   /** Whether it outlasts it for as long as anything runs that was started in the scope. */
   isKept?: boolean
   /** The last error made in the scope that asks to connect an account. */
   connectError?: ConnectRequiredError
+}
+
+interface Secrets {
+  /** A list of its own, then those of the scopes that it was opened in; `undefined` once they are forgotten. */
+  lists: readonly ResolvedCredential[][] | undefined
+  /** Whether all scopes with one credential have this, and nothing may be added to it. */
+  readonly isShared: boolean
+  /** In which period a scope with this has ended last. */
+  period: number
 }
 
 interface ContextStorage {
@@ -109,37 +115,66 @@ export function runWithCredentials<R>(
   credential: ResolvedCredential | CredentialError,
   fn: MaybeScoped<R>,
 ): unknown {
-  const isError = credential instanceof CredentialError
-  if (!isError) assertCredential(credential, 'runWithCredentials takes')
+  const given = isCredential(credential) ? credential : undefined
+  const error = credential instanceof CredentialError ? credential : undefined
+  if (!given && !error) assertCredential(credential, 'runWithCredentials takes')
   if (typeof fn !== 'function') throw misuse('ERR_INVALID_ARG_TYPE', NO_FUNCTION)
-  const given = isError ? undefined : credential
-  const around = listsAround(storage.getStore())
-  // What an inner scope knows may leave through an outer one.
-  if (given !== undefined) for (const list of around) addTo(list, given)
-  const scope: Scope = {
-    credential: given,
-    error: isError ? credential : undefined,
-    redacted: [given === undefined ? [] : [given], ...around],
-  }
+  const scope: Scope = { credential: given, error, secrets: secretsIn(storage.getStore(), given) }
   return storage.run(scope, runInScope, scope, fn)
 }
 
-const NO_LISTS: readonly ResolvedCredential[][] = []
-
-function listsAround(outer: Scope | undefined): readonly ResolvedCredential[][] {
-  if (outer?.redacted === undefined) return NO_LISTS
-  const isOver = outer.credential === undefined && outer.error === undefined
+function secretsIn(outer: Scope | undefined, given: ResolvedCredential | undefined): Secrets {
+  const lists = outer && ownLists(outer)
+  if (lists === undefined) return given ? sharedSecrets(given) : newSecrets([[]])
   // Of a scope that is over its own alone: they would pile up where each scope is opened in the one before.
-  return isOver ? outer.redacted.slice(0, 1) : outer.redacted
+  const around = isOver(outer) ? lists.slice(0, 1) : lists
+  // What an inner scope knows may leave through an outer one.
+  if (given) addTo(around, given)
+  return newSecrets([given ? [given] : [], ...around])
+}
+
+const isOver = (scope: Scope | undefined): boolean =>
+  scope?.credential === undefined && scope?.error === undefined
+
+const newSecrets = (lists: readonly ResolvedCredential[][], isShared = false): Secrets => ({
+  lists,
+  isShared,
+  period: 0,
+})
+
+// That of the last credential, so that a scope like the one before has nothing to make, and nothing to forget.
+let lastShared: Secrets | undefined
+
+function sharedSecrets(credential: ResolvedCredential): Secrets {
+  if (lastShared?.lists?.[0]?.[0] !== credential) lastShared = newSecrets([[credential]], true)
+  return lastShared
+}
+
+function listsOf(scope: Scope): readonly ResolvedCredential[][] | undefined {
+  // Forgotten after the end of another scope that shared it.
+  if (scope.secrets.lists === undefined && scope.credential)
+    scope.secrets = sharedSecrets(scope.credential)
+  return scope.secrets.lists
+}
+
+/** Lists that the scope shares with none that is not in it, so that they can be added to. */
+function ownLists(scope: Scope): readonly ResolvedCredential[][] | undefined {
+  const lists = listsOf(scope)
+  if (lists === undefined || !scope.secrets.isShared) return lists
+  scope.secrets = newSecrets(lists.map((list) => [...list]))
+  if (isOver(scope)) forgetLater(scope.secrets)
+  return scope.secrets.lists
 }
 
 // No call needs more, and a loop of nested scopes must not make the search for secrets ever slower.
 const MAX_REDACTED = 100
 
-function addTo(list: ResolvedCredential[], credential: ResolvedCredential): void {
-  if (list.includes(credential)) return
-  list.push(credential)
-  if (list.length > MAX_REDACTED) list.splice(1, 1)
+function addTo(lists: readonly ResolvedCredential[][], credential: ResolvedCredential): void {
+  for (const list of lists) {
+    if (list.includes(credential)) continue
+    list.push(credential)
+    if (list.length > MAX_REDACTED) list.splice(1, 1)
+  }
 }
 
 type MaybeScoped<R> = (credential: ResolvedCredential | undefined) => R
@@ -167,29 +202,35 @@ function runInScope(scope: Scope, fn: MaybeScoped<unknown>): unknown {
 }
 
 function endScope(scope: Scope): void {
+  listsOf(scope)
   scope.credential = undefined
   scope.error = undefined
-  if (!scope.isKept) forgetLater(scope)
+  if (!scope.isKept) forgetLater(scope.secrets)
 }
 
 // What an ended scope sends is still searched for its secrets, but a timer that it left behind must not keep a token alive
-// for ever: they are forgotten after one to two minutes, or sooner where a thousand scopes have ended since.
+// for ever: they are forgotten after one to two minutes, or sooner where scopes with a thousand others have ended since.
 const GENERATION = 1000
 const MINUTE = 60_000
-let younger: Scope[] = []
-let older: Scope[] = []
+let younger: Secrets[] = []
+let older: Secrets[] = []
+let period = 1
 let isTimed = false
 
-function forgetLater(scope: Scope): void {
-  younger.push(scope)
+function forgetLater(secrets: Secrets): void {
+  if (secrets.period === period) return
+  secrets.period = period
+  younger.push(secrets)
   if (younger.length >= GENERATION) forgetOlder()
   if (!isTimed) startTimer()
 }
 
 function forgetOlder(): void {
-  for (const scope of older) scope.redacted = undefined
+  for (const secrets of older) if (secrets.period !== period) secrets.lists = undefined
   older = younger
   younger = []
+  period += 1
+  if (older.length === 0) lastShared = undefined
 }
 
 function startTimer(): void {
@@ -287,10 +328,13 @@ export function captureScope(): CapturedScope {
   return {
     credentials() {
       if (scope === undefined) return []
-      return scope.redacted && [...new Set(scope.redacted.flat())]
+      const lists = listsOf(scope)
+      return lists && [...new Set(lists.flat())]
     },
     keep() {
-      if (scope) scope.isKept = true
+      if (scope === undefined) return
+      ownLists(scope)
+      scope.isKept = true
     },
     connectError: () => scope?.connectError,
   }
@@ -298,7 +342,9 @@ export function captureScope(): CapturedScope {
 
 /** Has the current scope scrubbed of another credential's secrets too, such as those of a successor. */
 export function joinScope(credential: ResolvedCredential): void {
-  for (const list of storage.getStore()?.redacted ?? []) addTo(list, credential)
+  const scope = storage.getStore()
+  const lists = scope && ownLists(scope)
+  if (lists) addTo(lists, credential)
 }
 
 /**

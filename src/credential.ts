@@ -11,7 +11,7 @@ import {
   textProblem,
   tokenProblem,
 } from './grammar.ts'
-import type { JsonObject, JsonValue } from './grammar.ts'
+import type { JsonObject, JsonValue, Problem } from './grammar.ts'
 
 /** The two kinds of credential: named secrets such as an API key, and an OAuth 2.0 access token. */
 export type CredentialType = 'static' | 'oauth'
@@ -59,10 +59,8 @@ export class StaticCredential {
     if (entries.length === 0)
       throw new CredentialError('ERR_CREDENTIAL_MISSING', `${origin} needs at least one field.`)
     entries.forEach(([name, value], index) => {
-      const field = `${origin}: ${describeField(name, index + 1)}`
-      if (value === undefined)
-        assertNo('must be a string, and is undefined: set its variable', field)
-      assertNo(fieldNameProblem(name) ?? textProblem(value), field)
+      const problem = fieldNameProblem(name) ?? fieldValueProblem(value)
+      if (problem) assertNo(problem, `${origin}: ${describeField(name, index + 1)}`)
       this.#fields[name] = value
     })
     Object.freeze(this)
@@ -120,6 +118,9 @@ export class StaticCredential {
     return #fields in this ? tagOf('StaticCredential', this.#fields) : 'StaticCredential'
   }
 }
+
+const fieldValueProblem = (value: unknown): Problem =>
+  value === undefined ? 'must be a string, and is undefined: set its variable' : textProblem(value)
 
 /** What only an OAuth credential has reads as `undefined`, so that a {@link ResolvedCredential} need not be narrowed. */
 export interface StaticCredential extends Readonly<
@@ -315,9 +316,13 @@ export function relateSecrets(
 export const relatedSecrets = (credential: ResolvedCredential): readonly RelatedSecret[] =>
   related.get(credential) ?? []
 
+/** Whether a value is a credential of this copy of the package. */
+export const isCredential = (value: unknown): value is ResolvedCredential =>
+  value instanceof OAuthCredential || value instanceof StaticCredential
+
 /** Refuses anything but a credential of this copy of the package; `requirement` says who takes one. */
 export function assertCredential(value: unknown, requirement: string): void {
-  if (value instanceof StaticCredential || value instanceof OAuthCredential) return
+  if (isCredential(value)) return
   const classes = 'a StaticCredential or an OAuthCredential, made with new'
   const others = 'not a plain object, nor a credential of a second copy of the package'
   throw misuse('ERR_INVALID_ARG_TYPE', `${requirement} ${classes}: ${others}.`)

@@ -104,32 +104,38 @@ export function dateProblem(date: unknown): Problem {
   return 'must be a valid Date in the years 0 to 9999'
 }
 
-// RFC 3339 section 5.6, date-time; looser where people are: a space for T, no seconds, +0100, +01, no offset, no time.
-const TIMESTAMP =
-  /^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)?)?$/
+// RFC 3339 section 5.6, date-time; looser where people are: a space for T, no seconds, +0100, +01, no offset, no time. Without
+// leap seconds, :60, which a Date does not have.
+const DATE = /(\d{4})-(0[1-9]|1[0-2])-(\d\d)/.source
+const TIME = /([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d+))?)?/.source
+const OFFSET = /[Zz]|([+-])([01]\d|2[0-3])(?::?([0-5]\d))?/.source
+const TIMESTAMP = new RegExp(`^${DATE}(?:[Tt ]${TIME}(?:${OFFSET})?)?$`)
 
 /** Date.parse must not decide: it takes "0" and 30 February, and reads a time without an offset as local time. */
 export function parseTimestamp(text: string, name: string): Date {
-  const time = timeOf(text)
-  if (time !== undefined) return new Date(time)
+  const date = dateOf(text)
+  if (date !== undefined) return date
   throw invalidCredential(`${name} must be a time as in RFC 3339, such as 2026-05-04T12:00:00Z.`)
 }
 
-function timeOf(text: string): number | undefined {
+function dateOf(text: string): Date | undefined {
   const parts = TIMESTAMP.exec(text)
   if (parts === null) return undefined
-  const [, date = '', minutes = '00:00', seconds = '00', fraction = ''] = parts
-  const milliseconds = fraction.slice(0, 3).padEnd(3, '0')
-  const canonical = `${date}T${minutes}:${seconds}.${milliseconds}Z`
-  const time = Date.parse(canonical)
-  if (Number.isNaN(time)) return undefined
-  // 30 February becomes another day, 24:00 another hour. A leap second, :60, is not a time either: Date has none.
-  if (new Date(time).toISOString() !== canonical) return undefined
-  const [sign, offsetHours, offsetMinutes = '0'] = parts.slice(5)
-  if (offsetHours === undefined) return time
-  if (Number(offsetHours) > 23 || Number(offsetMinutes) > 59) return undefined
-  const offset = (Number(offsetHours) * 60 + Number(offsetMinutes)) * 60_000
-  return sign === '-' ? time + offset : time - offset
+  const [, year, month, day, hours = 0, minutes = 0, seconds = 0, fraction = ''] = parts
+  const sign = parts[8] === '-' ? -1 : 1
+  const offsetHours = sign * Number(parts[9] ?? 0)
+  const offsetMinutes = sign * Number(parts[10] ?? 0)
+  const date = new Date(0)
+  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day))
+  // 30 February has become another day.
+  if (date.getUTCDate() !== Number(day)) return undefined
+  date.setUTCHours(
+    Number(hours) - offsetHours,
+    Number(minutes) - offsetMinutes,
+    Number(seconds),
+    Number(`${fraction}000`.slice(0, 3)),
+  )
+  return date
 }
 
 // Forms and JSON
@@ -168,9 +174,10 @@ const INTEGER = /^(?:0|-?[1-9]\d*)$/
 /** The fields of a JSON object of strings and integers; an integer keeps its digits, `null` counts as absent. */
 export function parseFields(text: string, name: string): Record<string, string> {
   const example = '{"apiKey":"…"}'
-  if (!isPlainObject(parseJson(text, name, example)))
-    assertNo(`must be a JSON object, such as ${example}`, name)
-  assertNoDuplicateKey(text, name)
+  const rounded = parseJson(text, name, example)
+  if (!isPlainObject(rounded))
+    throw invalidCredential(`${name} must be a JSON object, such as ${example}.`)
+  assertNoDuplicateKey(text, Object.keys(rounded).length, name)
   // JSON.parse would round a long integer: in quotes it keeps every digit.
   const quoted = text.replace(STRING_OR_NUMBER, (part) => (INTEGER.test(part) ? `"${part}"` : part))
   const fields: Record<string, string> = Object.create(null)
@@ -199,15 +206,13 @@ export const missingFields = (
 export const needsValues = (origin: string, fields: readonly string[]): string =>
   `${origin} needs a value for ${listed(fields.map((name) => `"${name}"`))}.`
 
-/** What `extra` is made of; the constructor checks the rest. */
-export function parseExtra(text: string, name: string): JsonObject {
-  const extra = parseJson(text, name, '{"tenant":"…"}')
-  assertNoDuplicateKey(text, name)
-  return extra as JsonObject
-}
-
-/** JSON.parse keeps the last of two, other parsers the first: who is believed must not depend on that. */
-function assertNoDuplicateKey(text: string, name: string): void {
+/**
+ * JSON.parse keeps the last of two, other parsers the first: who is believed must not depend on that.
+ *
+ * @param kept - how many keys JSON.parse has kept
+ */
+export function assertNoDuplicateKey(text: string, kept: number, name: string): void {
+  if (kept === countColons(text)) return
   const objects: Set<string>[] = []
   for (const [part] of text.matchAll(STRING_OR_BRACE)) {
     if (part === '{') objects.push(new Set())
@@ -222,6 +227,30 @@ function assertNoDuplicateKey(text: string, name: string): void {
   }
 }
 
+const [QUOTE, BACKSLASH, COLON] = [0x22, 0x5c, 0x3a]
+
+/** How many keys were written: in JSON each colon outside of a string follows one. */
+function countColons(text: string): number {
+  let count = 0
+  let isInString = false
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (code === BACKSLASH) index += 1
+    else if (code === QUOTE) isInString = !isInString
+    else if (code === COLON && !isInString) count += 1
+  }
+  return count
+}
+
+/** How many keys there are in all objects of a JSON value. */
+export function countKeys(value: JsonValue): number {
+  if (typeof value !== 'object' || value === null) return 0
+  const parts: readonly JsonValue[] = Object.values(value)
+  let count = Array.isArray(value) ? 0 : parts.length
+  for (const part of parts) count += countKeys(part)
+  return count
+}
+
 const NOT_JSON =
   'must be a JSON object, and hold nothing but JSON: leave out what is undefined, and write dates as strings'
 
@@ -230,7 +259,8 @@ export function copyJsonObject(value: unknown, name: string, depth = 1): JsonObj
   if (!isPlainObject(value)) throw invalidCredential(`${name} ${NOT_JSON}.`)
   const copy: Record<string, JsonValue> = Object.create(null)
   for (const key of Object.keys(value)) {
-    assertNo(keyProblem(key), `${name}: a key in it`)
+    const problem = keyProblem(key)
+    if (problem) assertNo(problem, `${name}: a key in it`)
     copy[key] = copyJson(value[key], name, depth + 1)
   }
   return Object.freeze(copy)

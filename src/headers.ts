@@ -9,16 +9,18 @@ import {
 } from './errors.ts'
 import {
   assertNo,
+  assertNoDuplicateKey,
+  countKeys,
   escapeUnicode,
   missingFields,
   needsValues,
-  parseExtra,
   parseFields,
   parseJson,
   parseScopes,
   parseTimestamp,
   scopesProblem,
 } from './grammar.ts'
+import type { JsonObject } from './grammar.ts'
 
 /** Headers in the manner of the Fetch API, such as `Headers`. */
 export interface WebHeaders {
@@ -40,11 +42,19 @@ export const HEADERS = {
   expiresAt: 'X-MCP-Cred-Expires-At',
 } as const
 
-const KNOWN: ReadonlyMap<string, string> = new Map(
-  Object.values(HEADERS).map((header) => [header.toLowerCase(), header]),
-)
+type Property = keyof typeof HEADERS
+type ReadHeader = (property: Property) => string | undefined
 
-type ReadHeader = (header: string) => string | undefined
+const LOWER_CASE: Readonly<Record<Property, string>> = {
+  accessToken: 'x-mcp-cred-access-token',
+  fields: 'x-mcp-cred-fields',
+  scopes: 'x-mcp-cred-scopes',
+  extra: 'x-mcp-cred-extra',
+  expiresAt: 'x-mcp-cred-expires-at',
+}
+const PROPERTIES = new Map(
+  Object.entries(LOWER_CASE).map(([property, name]) => [name, property as Property]),
+)
 
 /** Options of {@link parseHeaders}. */
 export interface ParseHeadersOptions {
@@ -91,34 +101,35 @@ export function parseHeaders(
 
 function readerOf(headers: WebHeaders | HeaderRecord): ReadHeader {
   if (isWebHeaders(headers))
-    return (header) => singleValue(headers.get(header.toLowerCase()), header)
-  const found = new Map<string, string | undefined>()
+    return (property) => singleValue(headers.get(LOWER_CASE[property]), property)
+  const found = new Map<Property, string | undefined>()
   for (const name of Object.keys(headers)) {
-    const header = KNOWN.get(name.toLowerCase())
-    if (header === undefined) continue
-    if (found.has(header))
-      throw invalidCredential(`${header} was sent in two spellings: send one of them.`)
-    found.set(header, singleValue(headers[name], header))
+    const property = PROPERTIES.get(name.toLowerCase())
+    if (property === undefined) continue
+    if (found.has(property))
+      throw invalidCredential(`${HEADERS[property]} was sent in two spellings: send one of them.`)
+    found.set(property, singleValue(headers[name], property))
   }
-  return (header) => found.get(header)
+  return (property) => found.get(property)
 }
 
 /** Whether headers are in the manner of the Fetch API. */
 export const isWebHeaders = <H extends object>(headers: H): headers is Extract<H, WebHeaders> =>
   'get' in headers && typeof headers.get === 'function'
 
-function singleValue(value: unknown, header: string): string | undefined {
-  if (Array.isArray(value) && value.length > 1)
-    throw invalidCredential(`${header} was sent more than once: send it once.`)
-  const first: unknown = (Array.isArray(value) ? value[0] : value) ?? ''
-  if (typeof first === 'string') return first || undefined
-  throw invalidCredential(`${header} must be a string.`)
+function singleValue(value: unknown, property: Property): string | undefined {
+  if (typeof value === 'string') return value || undefined
+  if (value === undefined || value === null) return undefined
+  const header = HEADERS[property]
+  if (!Array.isArray(value)) throw invalidCredential(`${header} must be a string.`)
+  if (value.length > 1) throw invalidCredential(`${header} was sent more than once: send it once.`)
+  return singleValue(value[0], property)
 }
 
 function typeOfWhatIsThere(read: ReadHeader): CredentialType {
+  const isOAuth = read('accessToken') !== undefined
+  const isStatic = read('fields') !== undefined
   const { accessToken, fields } = HEADERS
-  const isOAuth = read(accessToken) !== undefined
-  const isStatic = read(fields) !== undefined
   if (isOAuth && isStatic)
     throw invalidCredential(`Both ${accessToken} and ${fields} were sent: send one of them.`)
   if (!isOAuth && !isStatic) throw new MissingCredentialHeaderError([accessToken, fields])
@@ -127,7 +138,7 @@ function typeOfWhatIsThere(read: ReadHeader): CredentialType {
 
 function parseStatic(read: ReadHeader, required: readonly string[] = []): StaticCredential {
   const header = HEADERS.fields
-  const json = readJson(read, header)
+  const json = readJson(read, 'fields')
   if (json === undefined) throw new MissingCredentialHeaderError([header])
   const fields = parseFields(json, header)
   if (Object.keys(fields).length === 0)
@@ -138,28 +149,36 @@ function parseStatic(read: ReadHeader, required: readonly string[] = []): Static
 }
 
 function parseOAuth(read: ReadHeader): OAuthCredential {
-  const accessToken = read(HEADERS.accessToken)
+  const accessToken = read('accessToken')
   if (accessToken === undefined) throw new MissingCredentialHeaderError([HEADERS.accessToken])
   // RFC 9110 section 5.3: a header that was sent twice arrives as one, joined by a comma.
   if (accessToken.includes(','))
     assertNo('has a comma in it, as if it was sent twice: send it once', HEADERS.accessToken)
-  const time = read(HEADERS.expiresAt)
-  const json = readJson(read, HEADERS.extra)
+  const time = read('expiresAt')
+  const json = readJson(read, 'extra')
   const expiresAt = time === undefined ? undefined : parseTimestamp(time, HEADERS.expiresAt)
-  const extra = json === undefined ? undefined : parseExtra(json, HEADERS.extra)
-  return new OAuthCredential({ accessToken, scopes: readScopes(read), expiresAt, extra }, HEADERS)
+  const extra = json === undefined ? undefined : parseExtra(json)
+  const properties = { accessToken, scopes: readScopes(read), expiresAt, extra }
+  const credential = new OAuthCredential(properties, HEADERS)
+  if (json !== undefined) assertNoDuplicateKey(json, countKeys(extra ?? {}), HEADERS.extra)
+  return credential
 }
 
-function readJson(read: ReadHeader, header: string): string | undefined {
-  const json = read(header)
+/** The constructor checks that it is an object. */
+const parseExtra = (json: string): JsonObject =>
+  parseJson(json, HEADERS.extra, '{"tenant":"…"}') as JsonObject
+
+function readJson(read: ReadHeader, property: 'fields' | 'extra'): string | undefined {
+  const json = read(property)
   // Runtimes decode other bytes differently: as Latin-1, as UTF-8, or not at all.
   if (json === undefined || /^[\t\x20-\x7e]*$/.test(json)) return json
+  const header = HEADERS[property]
   if (/[\r\n]/.test(json)) throw invalidCredential(`${header} must be on one line.`)
   throw invalidCredential(`${header} must be ASCII: write other characters as \\uXXXX.`)
 }
 
 function readScopes(read: ReadHeader): readonly string[] {
-  const text = read(HEADERS.scopes) ?? ''
+  const text = read('scopes') ?? ''
   if (!text.trimStart().startsWith('[')) return parseScopes(text, HEADERS.scopes)
   const scopes = parseJson(text, HEADERS.scopes, '["repo"]')
   assertNo(scopesProblem(scopes), HEADERS.scopes)

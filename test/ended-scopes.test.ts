@@ -66,11 +66,11 @@ describe('what an ended scope has left behind', () => {
     assert.equal(unreferenced, 4)
   })
 
-  test('is forgotten sooner where a thousand scopes have ended since, and another thousand', async () => {
+  test('is forgotten sooner where scopes of a thousand other credentials have ended since, and of another thousand', async () => {
     const credential = fakeToken()
     const leftover = runWithCredentials(credential, leaveBehind)
     const endScopes = (count: number) => {
-      for (let left = count; left > 0; left--) runWithCredentials(credential, () => undefined)
+      for (let left = count; left > 0; left--) runWithCredentials(fakeToken(), () => undefined)
     }
     endScopes(1998)
     assert.deepEqual(await leftover.credentials(), [credential])
