@@ -43,7 +43,14 @@ const ADAPTER_BUDGET = 110
 
 /** What has more lines than its budget, until it has fewer; it may not get any more. */
 const OVERRUNS: Readonly<Record<string, number>> = {
-  core: 9999,
+  core: 1990,
+  redact: 650,
+  oauth: 720,
+  accounts: 660,
+  tool: 285,
+  signature: 125,
+  upstream: 170,
+  'adapters/mcp.ts': 355,
 }
 
 /** `core`, the name of a room, or the path of an adapter; `undefined` for a file that the plan does not know. */
