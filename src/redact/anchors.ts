@@ -108,15 +108,8 @@ function tableOf(characters: RegExp): Uint8Array {
 
 const WORD = tableOf(/[\w.~+/=%\\&#;{}-]/)
 const DUMP = tableOf(/[\da-fx%#;,:|"'\s{}[\]+-]/i)
-// What may stand between bytes where there is such a sign: `\u0022` and `\t`, `&quot;` and `&comma;`, whose `&` may be `%26`.
-const ESCAPED = tableOf(/[\dA-Fa-fnrtux%\\#;,:|"'\s{}[\]+-]/)
-const NAMED = tableOf(/[\dA-Fa-flmnopqrstux%\\&#;,:|"'\s{}[\]+-]/)
-const TABLES: readonly [sign: string, table: Uint8Array][] = [
-  ['&', NAMED],
-  ['26', NAMED],
-  ['\\', ESCAPED],
-  ['%', ESCAPED],
-]
+// With what may stand between bytes: `\u0022` and `\t`, `&quot;` and `&comma;`, `%26amp`.
+const ESCAPED_DUMP = tableOf(/[\dA-Fa-flmnopqrstux%\\&#;,:|"'\s{}[\]+-]/)
 
 /** Runs of at least so many characters of a table. Such a run has one at a multiple of its length. */
 function findRuns(text: string, length: number, table: Uint8Array): Range[] {
@@ -134,9 +127,10 @@ function findRuns(text: string, length: number, table: Uint8Array): Range[] {
 
 /** Lists of so many bytes, and as many escapes in a row: digits of numbers with something between them. */
 function findDumps(text: string, bytes: number): Range[] {
-  const [, table = DUMP] = TABLES.find(([sign]) => text.includes(sign)) ?? []
+  const isEscaped = ['\\', '%', '&'].some((sign) => text.includes(sign))
   // Two characters of a byte and one behind it, but for bytes below 10.
-  const runs = findRuns(text, Math.floor(2.75 * bytes) - 1, table)
+  const runs = findRuns(text, Math.floor(2.75 * bytes) - 1, isEscaped ? ESCAPED_DUMP : DUMP)
+  if (runs.length === 0) return runs
   const dump = new RegExp(`^\\D*(?:\\d[\\da-f]*[^\\da-f]\\D*){${Math.ceil(bytes / 2)}}`, 'i')
   return runs.filter(([start, end]) => dump.test(text.slice(start, end)))
 }

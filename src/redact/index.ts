@@ -65,7 +65,8 @@ function searchOf(credentials: readonly ResolvedCredential[], except: readonly s
   const isSame =
     last?.parts.length === parts.length && parts.every((part, index) => part === last.parts[index])
   if (isSame) return last.search
-  const search = new Search(credentials.flatMap((credential) => secretsOf(credential, except)))
-  known.set(first, { search, parts })
+  const secrets = credentials.flatMap((credential) => secretsOf(credential, except))
+  // Kept from when it has cost something: most credentials are new with each call, and most texts are harmless.
+  const search: Search = new Search(secrets, () => known.set(first, { search, parts }))
   return search
 }

@@ -19,22 +19,29 @@ const MAX_LOOK = 16_384
 /** Finds secrets in texts, however they are rendered. What that takes is made when a text is worth it. */
 export class Search {
   readonly #secrets: readonly RelatedSecret[]
+  readonly #onLearnt: () => unknown
   #anchors: Anchors | undefined
   #plain: Automaton<string> | undefined
   #encoded: Automaton<string> | undefined
 
-  constructor(secrets: readonly RelatedSecret[]) {
+  constructor(secrets: readonly RelatedSecret[], onLearnt: () => unknown) {
     this.#secrets = secrets
+    this.#onLearnt = onLearnt
   }
 
   find(text: string): Found | undefined {
     if (text.length < MIN_LENGTH || this.#secrets.length === 0) return undefined
     if (this.#anchors === undefined && this.#isHarmless(text)) return undefined
-    this.#anchors ??= new Anchors([...withParts(this.#secrets).keys()])
+    this.#anchors ??= this.#learn()
     const [windows, isEncoded] = this.#anchors.windowsOf(text)
     const names = new Set<string>()
     const found = windows.flatMap((window) => this.#findIn(window, text, isEncoded, names))
     return found.length === 0 ? undefined : { ranges: merge(found), names }
+  }
+
+  #learn(): Anchors {
+    this.#onLearnt()
+    return new Anchors([...withParts(this.#secrets).keys()])
   }
 
   /** Whether a look is enough: where all secrets are made of what tokens are made of. */

@@ -44,16 +44,14 @@ export class Redaction {
 
   #redact(value: unknown, key: string): unknown {
     if (typeof value === 'string') return this.#redactText(value)
-    if (typeof value === 'number' || typeof value === 'bigint') return this.#redactNumber(value)
+    if (typeof value === 'number' || typeof value === 'bigint') {
+      const text = this.#redactText(String(value))
+      return text === String(value) ? value : text
+    }
     if (!isObject(value)) return value
     const shown = isBytes(value) || isError(value) ? value : jsonOf(value, key)
     const redacted = isObject(shown) ? this.#redactObject(shown) : this.#redact(shown, key)
     return Object.is(redacted, shown) ? value : redacted
-  }
-
-  #redactNumber(value: number | bigint): unknown {
-    const text = this.#redactText(String(value))
-    return text === String(value) ? value : text
   }
 
   #redactText(text: string): string {
@@ -107,15 +105,16 @@ export class Redaction {
       newSlots.push([newName, this.#redact(values[newSlots.length], String(newName))])
       this.#path.pop()
     }
-    if (isSame(newSlots.flat(), slots.flat())) return object
+    if (isSame(newSlots, slots)) return object
     if (Array.isArray(object)) return newSlots.map(([, value]) => value)
     return isError(object) ? copyError(object, newSlots) : Object.fromEntries(numbered(newSlots))
   }
 
   /** Stars for the bytes of a secret in a list of numbers, as JSON shows bytes. */
   #redactList(items: readonly unknown[]): readonly unknown[] {
-    const codes = items.map((item) => (typeof item === 'number' ? item : -1))
-    if (codes.filter((code) => code >= 0).length < MIN_LENGTH) return items
+    const isNumber = (item: unknown) => typeof item === 'number'
+    if (items.filter(isNumber).length < MIN_LENGTH) return items
+    const codes = items.map((item) => (isNumber(item) ? Number(item) : -1))
     const stars = [...items]
     for (const [start, end] of this.#find(textOf(codes))) stars.fill(STAR, start, end)
     return stars
@@ -166,8 +165,8 @@ function jsonOf(object: object, key: string): unknown {
   return attempt<unknown>(() => toJSON.call(object, key), undefined)
 }
 
-const isSame = (items: readonly unknown[], others: readonly unknown[]): boolean =>
-  items.every((item, index) => Object.is(item, others[index]))
+const isSame = (slots: readonly Slot[], others: readonly Slot[]): boolean =>
+  slots.every(([name, value], at) => name === others[at]?.[0] && Object.is(value, others[at]?.[1]))
 
 /** Names that have become the same are numbered. */
 function numbered(slots: readonly Slot[]): Slot[] {
