@@ -159,6 +159,26 @@ describe('the complete servers of the README work', () => {
   }
 })
 
+test('the line that stops a server at its start does so, and names what is missing', () => {
+  const index = blocks.findIndex(({ code }) => code.includes("parseEnv('WEATHER_', process.env"))
+  const start = (env: Record<string, string>) =>
+    spawnSync(process.execPath, [`${folder}/block-${index}.js`], { encoding: 'utf8', env })
+  const apiKey = 'FAKE-readme-start-key'
+  const stopped = start({ WEATHER_FIELD_apiKey: apiKey, WEATHER_BASE_URL: 'https://api.example' })
+  assert.equal(stopped.status, 1)
+  assert.match(
+    stopped.stderr,
+    /CredentialError: Set WEATHER_FIELD_baseUrl\. WEATHER_BASE_URL is set: did you mean WEATHER_FIELD_baseUrl\?/,
+  )
+  assert(!stopped.stderr.includes(apiKey))
+  const started = start({
+    WEATHER_FIELD_apiKey: apiKey,
+    WEATHER_FIELD_baseUrl: 'https://api.example',
+  })
+  assert.equal(started.stderr, '')
+  assert.equal(started.status, 0)
+})
+
 /** The modules of all blocks that export a name. */
 function modulesWith(name: string): Promise<Record<string, unknown>>[] {
   const exported = new RegExp(`^export (?:const|(?:async )?function) ${name}\\b`, 'm')
