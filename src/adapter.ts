@@ -140,7 +140,9 @@ export function createAdapter(
   assertOptions<object>(options, 'the adapter', { ...SHARED_KINDS, ...kinds })
   return async (given) => {
     const start = now()
-    const request = hasWebHeaders(given) ? given : withWebHeaders(given)
+    const request = hasWebHeaders(given)
+      ? given
+      : withWebHeaders(given, given.headers as HeaderRecord)
     let isSlow = false
     try {
       let credential = source(request)
@@ -311,21 +313,16 @@ function hasWebHeaders(request: AdapterRequest): request is CredentialRequest {
   return request.headers === undefined || isWebHeaders(request.headers)
 }
 
-function withWebHeaders(request: AdapterRequest): CredentialRequest {
-  const headers = request.headers && toWebHeaders(request.headers)
-  return { ...request, headers }
-}
-
-function toWebHeaders(headers: WebHeaders | HeaderRecord): WebHeaders {
-  if (isWebHeaders(headers)) return headers
-  return {
-    keys: () => Object.keys(headers).map((name) => name.toLowerCase()),
+function withWebHeaders(request: AdapterRequest, record: HeaderRecord): CredentialRequest {
+  const headers: WebHeaders = {
+    keys: () => Object.keys(record).map((name) => name.toLowerCase()),
     get(name) {
       const key = name.toLowerCase()
-      const value = Object.hasOwn(headers, key) ? headers[key] : undefined
+      const value = Object.hasOwn(record, key) ? record[key] : undefined
       return typeof value === 'object' ? value.join(', ') : (value ?? null)
     },
   }
+  return { ...request, headers }
 }
 
 /** How a call is refused over HTTP. */

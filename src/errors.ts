@@ -176,7 +176,7 @@ export class ConnectRequiredError extends CredentialError {
     this.url = url
     this.scopes = Object.freeze([...scopes])
     this.#isConnected = isConnected
-    observer(this)
+    for (const observe of observers) observe(this)
   }
 
   /** Whether the account is connected by now; `undefined` where nobody can tell. */
@@ -186,10 +186,10 @@ export class ConnectRequiredError extends CredentialError {
 }
 
 // The SDKs make a text of what a tool throws, so that the scope of the call is told of the error when it is made.
-let observer: (error: ConnectRequiredError) => void = () => undefined
+const observers: ((error: ConnectRequiredError) => void)[] = []
 
 export function observeConnectErrors(fn: (error: ConnectRequiredError) => void): void {
-  observer = fn
+  observers.push(fn)
 }
 
 const ABSOLUTE_URL =

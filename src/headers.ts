@@ -160,7 +160,7 @@ function parseOAuth(read: ReadHeader): OAuthCredential {
   const extra = json === undefined ? undefined : parseExtra(json)
   const properties = { accessToken, scopes: readScopes(read), expiresAt, extra }
   const credential = new OAuthCredential(properties, HEADERS)
-  if (json !== undefined) assertNoDuplicateKey(json, countKeys(extra ?? {}), HEADERS.extra)
+  if (extra !== undefined) assertNoDuplicateKey(String(json), countKeys(extra), HEADERS.extra)
   return credential
 }
 

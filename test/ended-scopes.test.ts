@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { CredentialError, runWithCredentials } from 'mcp-credentials'
 import type { ResolvedCredential } from 'mcp-credentials'
-import { joinScope, outsideOfScopes, scopedCredentials } from '../src/context.ts'
+import { captureScope, joinScope, outsideOfScopes, scopedCredentials } from '../src/context.ts'
 import { fakeToken } from './helper.ts'
 
 // In a file of its own, since the first scope that ends starts the timer: here one that only this file moves.
@@ -194,5 +194,41 @@ describe('a credential that joins a scope', () => {
     assert.deepEqual(await leftover.credentials(), [credential, successor])
     joinScope(successor)
     assert.deepEqual(scopedCredentials(), [])
+  })
+})
+
+describe('scopes beside each other', () => {
+  test('one that runs is scrubbed of its secrets when another with the same credential is forgotten', async () => {
+    const credential = fakeToken()
+    let end = () => {}
+    const ends = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    const seen = runWithCredentials(credential, async () => {
+      await ends
+      return scopedCredentials()
+    })
+    runWithCredentials(credential, () => undefined)
+    minutePasses()
+    minutePasses()
+    end()
+    assert.deepEqual(await seen, [credential])
+  })
+
+  test('one with an error in place of a credential is scrubbed of those around it', () => {
+    const credential = fakeToken()
+    const error = new CredentialError('ERR_CREDENTIAL_MISSING', 'none')
+    runWithCredentials(credential, () => {
+      runWithCredentials(error, () => assert.deepEqual(scopedCredentials(), [credential]))
+    })
+  })
+
+  test('outside of any there is nothing to keep', () => {
+    outsideOfScopes(() => {
+      const scope = captureScope()
+      scope.keep()
+      assert.deepEqual(scope.credentials(), [])
+      assert.equal(scope.connectError(), undefined)
+    })
   })
 })

@@ -826,3 +826,15 @@ describe('size', () => {
     assert.equal(redactSecrets(filler, many), filler)
   })
 })
+
+test('a look that runs out of stack is no reason to pass', () => {
+  const secret = 'FAKE-out-of-stack-0123456789abcdef'
+  const holder = new StaticCredential({ secret })
+  const value = {
+    get deep() {
+      throw new RangeError('Maximum call stack size exceeded')
+    },
+    secret,
+  }
+  assert.equal(JSON.stringify(redactSecrets([value], holder)).includes(secret), false)
+})

@@ -8,6 +8,7 @@ import { copyKeys } from './keys.ts'
 import { assertName } from './seal.ts'
 import { connected, createSource } from './source.ts'
 import { createTicket, notYours, readTicket } from './tickets.ts'
+import { CREATE_ACCOUNTS_KINDS } from './types.ts'
 import type { Accounts, CreateAccountsOptions } from './types.ts'
 import { Vault } from './vault.ts'
 import type { Account } from './vault.ts'
@@ -27,12 +28,7 @@ import type { Account } from './vault.ts'
  */
 export function createAccounts(provider: string, options: CreateAccountsOptions): Accounts {
   assertName(provider, 'provider')
-  assertOptions(options, 'createAccounts', {
-    store: ['object'],
-    keys: ['array'],
-    refresh: ['object'],
-    linkSeconds: ['seconds'],
-  })
+  assertOptions(options, 'createAccounts', CREATE_ACCOUNTS_KINDS)
   const { store, keys, refresh = {}, linkSeconds = 900 } = options
   assertOptions(refresh, 'refresh', { ...ENDPOINT_KINDS, leewaySeconds: ['seconds'] })
   assertEndpointOptions(refresh)

@@ -111,3 +111,10 @@ export interface Accounts {
   /** Removes an account, and gives its credential, to be revoked at the provider. */
   remove(owner: string): Promise<ResolvedCredential | undefined>
 }
+
+export const CREATE_ACCOUNTS_KINDS = {
+  store: ['object'],
+  keys: ['array'],
+  refresh: ['object'],
+  linkSeconds: ['seconds'],
+} as const
