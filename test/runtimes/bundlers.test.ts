@@ -89,13 +89,14 @@ const everything = entryOf(
   `
   import * as core from 'mcp-credentials'
   import { withCredentials } from 'mcp-credentials/fetch'
+  import { redactSecrets } from 'mcp-credentials/redact'
 
   export async function use() {
     const handler = withCredentials(async () => {
       const { accessToken } = core.getCredentials('oauth')
       await undefined
       const later = core.tryGetCredentials('oauth')?.accessToken
-      return new Response([accessToken, later, core.redactSecrets('a ' + accessToken, core.parseEnv('', { ACCESS_TOKEN: accessToken }))].join())
+      return new Response([accessToken, later, redactSecrets('a ' + accessToken, core.parseEnv('', { ACCESS_TOKEN: accessToken }))].join())
     }, core.fromHeaders({ type: 'oauth' }))
     const request = new Request('http://bundle.example/', { headers: { 'X-MCP-Cred-Access-Token': 'FAKE-bundled' } })
     return [await (await handler(request)).text(), Object.keys(core).length].join()
@@ -120,7 +121,7 @@ const PARTS: Record<string, string> = {
   scope: 'getBuiltinModule',
   environment: 'CRED_TYPE',
   mode: 'FASTMCP_CREDENTIAL_MODE',
-  redaction: 'encodeURIComponent',
+  redaction: 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
   sources: 'ERR_CREDENTIAL_UNAVAILABLE',
 }
 const partsIn = (code: string) =>
