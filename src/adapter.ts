@@ -123,7 +123,7 @@ const SHARED_KINDS = {
  * @param source - where the credential of a call comes from
  * @param options - what the adapter was told
  * @param kinds - the options that this adapter has besides, with the kinds of value that each takes
- * @returns a function of a call that never rejects; what is no `CredentialError` becomes `ERR_CREDENTIAL_UNAVAILABLE`,
+ * @returns a function of a call that never rejects; anything but a `CredentialError` becomes `ERR_CREDENTIAL_UNAVAILABLE`,
  *   which tells nothing of it
  * @throws TypeError `ERR_INVALID_ARG_TYPE` for a source that is not a function, `ERR_INVALID_ARG_VALUE` for a bad option
  * @example

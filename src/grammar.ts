@@ -90,8 +90,7 @@ export function parseScopes(text: string, name: string): string[] {
 }
 
 /** RFC 6749 section 3.3: scopes are separated by spaces. */
-export const splitScopes = (text: string): string[] =>
-  text.split(/\s+/).filter((scope) => scope !== '')
+export const splitScopes = (text: string): string[] => text.match(/\S+/g) ?? []
 
 // Times
 

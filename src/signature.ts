@@ -107,7 +107,7 @@ function textToSign(seconds: number, audience = '', headers: readonly [string, s
 }
 
 /** Options of {@link createSignatureVerifier}. */
-export interface SignatureVerifierOptions {
+export interface CreateSignatureVerifierOptions {
   /** The secrets that a gateway may have signed with; several while they are changed. `undefined` and `''` are left out. */
   readonly keys: readonly (SigningKey | undefined)[]
   /** The audience that the gateway signs for; by default none. */
@@ -127,7 +127,7 @@ export interface SignatureVerifierOptions {
  * fromHeaders({ type: 'oauth', verify: createSignatureVerifier({ keys: [key], audience: 'issues' }) })
  */
 export function createSignatureVerifier(
-  options: SignatureVerifierOptions,
+  options: CreateSignatureVerifierOptions,
 ): (headers: WebHeaders) => Promise<true> {
   assertOptions(options, 'createSignatureVerifier', {
     keys: ['array'],

@@ -340,7 +340,7 @@ describe('the scope ends', () => {
   })
 })
 
-describe('runWithCredentials refuses what is no credential of this package', () => {
+describe('runWithCredentials refuses anything but a credential of this package', () => {
   for (const [name, value] of [
     ['a plain object', { type: 'oauth', accessToken: credential.accessToken }],
     ['a token', credential.accessToken],

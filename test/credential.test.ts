@@ -485,7 +485,7 @@ describe('a constructor refuses', () => {
     )
   }
 
-  test('fields that are none', () => {
+  test('fields that are not strings, or not there', () => {
     assertRefused(
       () => new StaticCredential({}),
       'ERR_CREDENTIAL_MISSING',
@@ -500,7 +500,7 @@ describe('a constructor refuses', () => {
     }
   })
 
-  test('what is no object, with a TypeError', () => {
+  test('anything but an object, with a TypeError', () => {
     for (const type of [StaticCredential, OAuthCredential]) {
       for (const value of [undefined, null, apiKey]) {
         assert.throws(

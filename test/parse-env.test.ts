@@ -637,7 +637,7 @@ describe('a hint names what was meant', () => {
   }
 })
 
-test('what is no error of ours is passed on as it is', () => {
+test('an error of another kind is passed on as it is', () => {
   const error = new RangeError('elsewhere')
   const filter = () => {
     throw error

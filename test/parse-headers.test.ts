@@ -484,7 +484,7 @@ describe('formatHeaders', () => {
     assert.deepEqual(formatHeaders(new OAuthCredential(all)), { [TOKEN]: accessToken })
   })
 
-  test('refuses a token that a header cannot carry, and what is no credential', () => {
+  test('refuses a token that a header cannot carry, and anything but a credential', () => {
     const accessToken = `${fakeSecret('comma')},x`
     assertRefused(
       () => formatHeaders(new OAuthCredential({ accessToken })),

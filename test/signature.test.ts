@@ -11,7 +11,7 @@ import {
 } from 'mcp-credentials'
 import { createSignatureVerifier, signHeaders } from 'mcp-credentials/signature'
 import type { CredentialSource, HeaderVerifier, WebHeaders } from 'mcp-credentials'
-import type { SignatureVerifierOptions } from 'mcp-credentials/signature'
+import type { CreateSignatureVerifierOptions } from 'mcp-credentials/signature'
 import { assertNoLeak, fakeSecret } from './helper.ts'
 
 const SIGNATURE = 'X-MCP-Cred-Signature'
@@ -28,7 +28,7 @@ const credential = new OAuthCredential({
 const headers = formatHeaders(credential)
 const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000)
 
-type Verify = SignatureVerifierOptions | HeaderVerifier
+type Verify = CreateSignatureVerifierOptions | HeaderVerifier
 const verifierOf = (verify: Verify) =>
   typeof verify === 'function' ? verify : createSignatureVerifier(verify)
 const sourceOf = (verify: Verify) => fromHeaders({ type: 'oauth', verify: verifierOf(verify) })
@@ -137,7 +137,7 @@ describe('signed headers', () => {
 })
 
 describe('what is not believed', () => {
-  const verify: SignatureVerifierOptions = { keys: [key], audience: 'issues' }
+  const verify: CreateSignatureVerifierOptions = { keys: [key], audience: 'issues' }
   const sign = (given = headers, by = key, options = {}) =>
     signHeaders(given, by, { audience: 'issues', ...options })
   const NO_MATCH =

@@ -11,6 +11,7 @@ import {
 } from 'mcp-credentials'
 import { measure } from './measure.ts'
 import type { Options, Ratio, Work } from './measure.ts'
+import { schema } from './schema.ts'
 
 const credential = new OAuthCredential({ accessToken: 'FAKE' })
 const storage = new AsyncLocalStorage<unknown>()
@@ -118,6 +119,11 @@ const CASES: readonly [name: string, work: Work, base: Work][] = [
     'parseHeaders, a record',
     repeat(() => parseHeaders(record, 'oauth')),
     repeat(() => leastOf((name) => record[name])),
+  ],
+  [
+    'parseHeaders, a record, to zod',
+    repeat(() => parseHeaders(record, 'oauth')),
+    repeat(() => schema.parse(record)),
   ],
   [
     'parseEnv',
