@@ -2,11 +2,14 @@
 import { MIN_LENGTH } from './secrets.ts'
 import { undoText } from './undo.ts'
 
-/** The secret as text: as it is, UTF-8 read as Latin-1, its own escapes undone; each with the spaces of a form (`+`) too. */
+const inForm = (text: string): string => text.replace(/ /g, '+')
+
+/** The secret as text: as it is, as UTF-8 read as Latin-1, with the spaces of a form; each also with its own escapes undone. */
 export function plainForms(secret: string): Set<string> {
-  const undone = undoText(secret).filter((text) => text.length >= MIN_LENGTH)
-  const forms = [secret, ...bytesOf(secret), ...undone]
-  return new Set([...forms, ...forms.map((form) => form.replace(/ /g, '+'))])
+  const asIs = [secret, ...bytesOf(secret)]
+  const forms = [...asIs, ...asIs.map(inForm)]
+  const undone = forms.flatMap(undoText).filter((text) => text.length >= MIN_LENGTH)
+  return new Set([...forms, ...undone, ...undone.map(inForm)])
 }
 
 /** The secret's bytes in base64, in hex and as numbers, without anything between them. */
