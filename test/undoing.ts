@@ -33,8 +33,8 @@ function wrapped(text: string, random: Random): string {
   const columns = 40 + below(random, 40)
   const by = pick(random, ['\n', '\r\n', '\n    '])
   const lines = text.match(new RegExp(`.{1,${columns}}`, 'g')) ?? []
-  // In a form, the pluses of an indentation cannot be told from the plus that a line begins with: that is named.
-  return lines.join(lines.some((line) => line.startsWith('+')) ? '\n' : by)
+  // In a form, the pluses of an indentation cannot be told from those of base64: that is named.
+  return lines.join(text.includes('+') ? '\n' : by)
 }
 const within = (text: string, random: Random) =>
   word(random, below(random, 200), NEUTRAL) + text + word(random, below(random, 200), NEUTRAL)

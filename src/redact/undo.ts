@@ -93,12 +93,9 @@ function squeeze(layer: Layer): Layer {
   return { ...squeezed, text: squeezed.text.replace(/-/g, '+').replace(/_/g, '/') }
 }
 
-/** A text without escapes, squeezed. In a form, there are pluses for spaces: for those of an indentation, and between bytes. */
-export function squeezedOf(layer: Layer): Layer[] {
-  const indented = layer.text.replace(/(?<=\s)\++/g, (pluses) => ' '.repeat(pluses.length))
-  const texts = new Set([layer.text, indented, layer.text.replace(/\+/g, ' ')])
-  return Array.from(texts, (text) => squeeze({ ...layer, text }))
-}
+/** A text without escapes, squeezed; in a form, there are pluses for the spaces between bytes. */
+export const squeezedOf = (layer: Layer): Layer[] =>
+  [layer, { ...layer, text: layer.text.replace(/\+/g, ' ') }].map(squeeze)
 
 /** How many rounds of escapes are undone: four, and one for the JSON value that a text is in. */
 const MAX_ROUNDS = 5

@@ -112,8 +112,8 @@ export class Redaction {
 
   /** Stars for the bytes of a secret in a list of numbers, as JSON shows bytes. */
   #redactList(items: readonly unknown[]): readonly unknown[] {
-    const codes = items.map((item) => (typeof item === 'number' ? item : -1))
     if (items.filter((item) => typeof item === 'number').length < MIN_LENGTH) return items
+    const codes = items.map((item) => (typeof item === 'number' ? item : -1))
     const stars = [...items]
     for (const [start, end] of this.#find(textOf(codes))) stars.fill(STAR, start, end)
     return stars

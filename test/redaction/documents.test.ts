@@ -186,12 +186,10 @@ const NOT_FOUND: Record<string, Case> = {
   ),
   'Where undoing is ambiguous: `100%` right before a secret that begins with `ab`, and is escaped':
     of('abcdef/0123456789', '100%abcdef%2F0123456789'),
-  'A line of base64 that begins with `+`, indented, in a form': of(
+  'Base64 with a `+` in it, in indented lines, in a form': of(
     'FAKE-12345c€6789-abcdef',
     `${new URLSearchParams({
-      text: bytes('.lorem ipsum dolor sFAKE-12345c€6789-abcdef')
-        .toString('base64')
-        .replace(/.{41}(?=.)/g, '$&\n    '),
+      text: wrapped(bytes('.lorem ipsum dolor sFAKE-12345c€6789-abcdef').toString('base64')),
     })}`,
   ),
   'What JSON does not show, as in a Map, a Set, behind a symbol': of(token, new Map([[token, 1]])),
