@@ -167,7 +167,7 @@ describe('a sealed credential', () => {
 
 test('what is misused is a TypeError that shows nothing', async () => {
   const credential = fakeToken()
-  const secret = fakeSecret('key')
+  const secret = fakeSecret('key!')
   const cases: [attempt: () => Promise<unknown>, message: RegExp][] = [
     [() => sealCredential({} as never, options), /sealCredential takes/],
     [() => sealCredential(credential, undefined as never), /must be given as an object/],

@@ -534,8 +534,9 @@ describe('objects come out as usable as they went in', () => {
     assert(clean.signed instanceof Int8Array)
     assert(clean.view instanceof DataView)
     assert(clean.buffer instanceof ArrayBuffer)
-    for (const of of [clean.array, clean.view]) assert.equal(text(of), expected.slice(1))
-    for (const of of [clean.clamped, clean.signed, clean.buffer]) assert.equal(text(of), expected)
+    for (const copy of [clean.array, clean.view]) assert.equal(text(copy), expected.slice(1))
+    for (const copy of [clean.clamped, clean.signed, clean.buffer])
+      assert.equal(text(copy), expected)
     assert.equal(text(bytes), `..${plain}..`)
     // JSON shows the numbers of wider ones.
     const wide = JSON.stringify(redactSecrets([Uint16Array.from(bytes)], credential))
