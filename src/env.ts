@@ -154,8 +154,10 @@ export function variableNames(
 ): string[] {
   const variables = new Variables(prefix, env)
   const names = ['CRED_TYPE']
-  if (type !== 'oauth') names.push('FIELDS', ...(variables.list('FIELD_') ?? []))
-  if (type !== 'static')
+  // Of the other type Deno may not allow any to be read.
+  const declared = type ?? variables.read('CRED_TYPE')
+  if (declared !== 'oauth') names.push('FIELDS', ...(variables.list('FIELD_') ?? []))
+  if (declared !== 'static')
     names.push(...Object.values(OAUTH_VARIABLES), ...(variables.list('EXTRA_') ?? []))
   return names.map((name) => variables.start + name)
 }
