@@ -20,7 +20,7 @@ export interface CachedOptions {
 export interface CachedSource {
   /** What every `CredentialSource` is. */
   (request: CredentialRequest): Promise<ResolvedCredential>
-  /** Forgets the credential of a key, and that it is being loaded: the next call loads it anew. */
+  /** Forgets the credential of a key, and that it is being loaded: the next call loads it again. */
   invalidate(key: string): void
 }
 

@@ -210,7 +210,7 @@ class Wait {
     this.outcome = this.#poll(check)
   }
 
-  /** Starts the time anew. */
+  /** Starts the time again. */
   limit(seconds = 30): void {
     this.#end = Date.now() + seconds * 1000
     this.#pause = FIRST_PAUSE

@@ -101,7 +101,7 @@ export class Keeper {
     this.#pauses.delete(owner)
     const sent = due.grant.refreshToken
     const account = await this.#settle(owner, { sent, change: { credential } })
-    // Where another one has been connected meanwhile, it is looked at anew.
+    // Where another one has been connected meanwhile, it is looked at again.
     return account.credential === credential ? account : undefined
   }
 
@@ -117,7 +117,7 @@ export class Keeper {
     return servable(await this.#settle(owner, { sent, change }), error)
   }
 
-  /** Saves what a request has come to, unless the account was connected anew meanwhile, or removed: then it stays so. */
+  /** Saves what a request has come to, unless the account was connected again meanwhile, or removed: then it stays so. */
   async #settle(owner: string, outcome: Outcome, delays = [50, 500, 1500]): Promise<Account> {
     const { sent, change } = outcome
     this.#unsaved.set(owner, outcome)
@@ -129,7 +129,7 @@ export class Keeper {
       this.#unsaved.delete(owner)
       return account
     } catch (error) {
-      // Connections drop, and databases are started anew. What can be served is, and is saved by a later call.
+      // Connections drop, and databases are restarted. What can be served is, and is saved by a later call.
       const [milliseconds, ...others] = delays
       if (milliseconds === undefined) return servable(change, error)
       await sleep(milliseconds)

@@ -46,7 +46,7 @@ const asBase64url = (base64: string): string =>
 // The last character has no bits that mean nothing, so that bytes have one spelling.
 const BASE64URL = /^(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/
 
-/** The bytes; `undefined` for what is no base64url. */
+/** The bytes; `undefined` for anything but base64url. */
 export const fromBase64url = (text = ''): Bytes | undefined =>
   BASE64URL.test(text) ? bytesOf(text) : undefined
 

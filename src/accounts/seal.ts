@@ -53,7 +53,7 @@ export function assertName(value: unknown, name: 'owner' | 'provider'): void {
  * @param credential - the credential
  * @param options - `owner`, `provider`, and `keys`, the first of which seals
  * @returns a text of ASCII, some 600 characters for usual tokens
- * @throws TypeError `ERR_INVALID_ARG_TYPE` for what is no credential; `ERR_INVALID_ARG_VALUE` without a key, and for one
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` for anything but a credential; `ERR_INVALID_ARG_VALUE` without a key, and for one
  *   that has not 32 bytes
  * @example
  * const text = await sealCredential(credential, { owner: user.id, provider: 'github', keys: [process.env.ACCOUNT_KEY] })

@@ -32,7 +32,7 @@ type Credentials = ResolvedCredential | readonly ResolvedCredential[]
  * @param options - `except` names fields that are no secrets, `onRedact` is told of each place
  * @returns a copy where something was found, else `value` itself; `'[redacted]'` in a scope that ended too long ago to
  *   tell what must not leave it
- * @throws TypeError `ERR_INVALID_ARG_TYPE` for a credential that is none, `ERR_INVALID_ARG_VALUE` for a bad option
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` for anything but credentials, `ERR_INVALID_ARG_VALUE` for a bad option
  * @example
  * console.error(redactSecrets(format(...values), credential))
  */
