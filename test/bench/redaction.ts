@@ -149,7 +149,6 @@ const secrets = [
   [50, 40],
   [1, 4096],
   [10, 4096],
-  [50, 4096],
 ].map(([count = 0, length = 0]) => {
   const given = { ...fieldsOf(count, length).fields }
   return row(
