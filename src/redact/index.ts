@@ -1,3 +1,4 @@
+import type { RedactedSecret } from '../adapter.ts'
 import { scopedCredentials } from '../context.ts'
 import { assertCredential, relatedSecrets } from '../credential.ts'
 import type { ResolvedCredential } from '../credential.ts'
@@ -6,9 +7,6 @@ import { REDACTED } from '../grammar.ts'
 import { Search } from './search.ts'
 import { secretsOf } from './secrets.ts'
 import { Redaction } from './values.ts'
-import type { RedactedPlace } from './values.ts'
-
-export type { RedactedPlace } from './values.ts'
 
 /** Options of {@link redactSecrets}. */
 export interface RedactSecretsOptions {
@@ -18,7 +16,7 @@ export interface RedactSecretsOptions {
    * Told of each place where a secret was, once for each secret, at most 100 times: the name of the secret and a path,
    * never a value. Names in the path are cut to 64 characters, and of a long path the last 16 are given.
    */
-  readonly onRedact?: ((found: RedactedPlace) => void) | undefined
+  readonly onRedact?: ((found: RedactedSecret) => void) | undefined
 }
 
 type Credentials = ResolvedCredential | readonly ResolvedCredential[]

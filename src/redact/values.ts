@@ -1,13 +1,8 @@
+import type { RedactedSecret } from '../adapter.ts'
 import { REDACTED } from '../grammar.ts'
 import type { Search } from './search.ts'
 import { MIN_LENGTH } from './secrets.ts'
 import type { Range } from './undo.ts'
-
-/** A place where a secret was: its name, and the path to the place; no value. */
-export interface RedactedPlace {
-  readonly name: string
-  readonly where: string
-}
 
 // What a report shows: so many places, of a path so many names from its end, of a name so many characters.
 const [MAX_PLACES, MAX_NAMES, MAX_SHOWN] = [100, 16, 64]
@@ -20,7 +15,7 @@ const STAR = 42
 
 /** Copies what can leave a process without the secrets in it: strings, bytes, JSON values, errors. */
 export class Redaction {
-  readonly places: Map<string, RedactedPlace> = new Map<string, RedactedPlace>()
+  readonly places: Map<string, RedactedSecret> = new Map<string, RedactedSecret>()
   readonly #search: Search
   /** What has become of each object; within itself it is withheld. */
   readonly #results = new Map<object, unknown>()
