@@ -269,6 +269,8 @@ describe('nothing is connected', () => {
     assert.match(await textOf(page), /Nothing was connected/)
     await page.goto(link)
     await press(page, 'Connect notes')
+    // A page that is closed in the middle of its way to another site may keep the browser from answering.
+    await page.getByRole('button', { name: 'Decline' }).waitFor()
     await page.close()
     const client = await clientOf('bob', '2025')
     assert((await client.call('list_notes')).isError)
