@@ -1,4 +1,4 @@
-import { assertCredential, assertType, isCredential } from './credential.ts'
+import { assertCredential, assertType } from './credential.ts'
 import type {
   CredentialType,
   OAuthCredential,
@@ -8,26 +8,29 @@ import type {
 import { CredentialError, misuse, observeConnectErrors } from './errors.ts'
 import type { ConnectRequiredError } from './errors.ts'
 
-// Carried by the asynchronous context. Holds the credential of a call, or the error to throw in its place, and neither
-// once the call is over.
-interface Scope {
-  credential: ResolvedCredential | undefined
-  error: CredentialError | undefined
-  /** Whose secrets must not leave the scope. It outlasts the end of the scope for a while. */
-  secrets: Secrets
-  /** Whether it outlasts it for as long as anything runs that was started in the scope. */
-  isKept?: boolean
-  /** The last error made in the scope that asks to connect an account. */
-  connectError?: ConnectRequiredError
-}
+/** Whose secrets must not leave a scope: a list of its own, then those of the scopes that it was opened in. */
+type Lists = readonly ResolvedCredential[][]
 
-interface Secrets {
-  /** A list of its own, then those of the scopes that it was opened in; `undefined` once they are forgotten. */
-  lists: readonly ResolvedCredential[][] | undefined
-  /** Whether all scopes with one credential have this, and nothing may be added to it. */
-  readonly isShared: boolean
-  /** In which period a scope with this has ended last. */
-  period: number
+type Given = ResolvedCredential | CredentialError | undefined
+
+// Carried by the asynchronous context.
+class Scope {
+  /** The credential of a call, or the error to throw in its place; `undefined` once the call is over. */
+  given: Given
+  /** Made when they are first needed. */
+  lists: Lists | undefined
+  /** What remembers the lists, and where in it they are, once the call is over. */
+  generation: readonly Lists[] | undefined
+  index = 0
+  /** Whether they are remembered for as long as anything runs that was started in the scope. */
+  isKept = false
+  /** The last error made in the scope that asks to connect an account. */
+  connectError: ConnectRequiredError | undefined
+
+  constructor(given: Given, lists: Lists | undefined) {
+    this.given = given
+    this.lists = lists
+  }
 }
 
 interface ContextStorage {
@@ -40,25 +43,11 @@ interface Runtime {
   setTimeout?(fn: () => void, milliseconds: number): { unref?(): void }
   clearTimeout?(timer: object | undefined): void
   AsyncLocalStorage?: ContextStorageClass
-  process?: {
-    getBuiltinModule?(id: string): { AsyncLocalStorage?: ContextStorageClass } | undefined
-  }
+  process?: { getBuiltinModule?(id: string): { AsyncLocalStorage?: ContextStorageClass } }
 }
 
-// Counts the copies of this package in the process. It holds no store: those stay out of reach of each other.
-const COPIES = Symbol.for('mcp-credentials.copies')
-
-// Found at run time: a static import of node:async_hooks fails in browsers and in bundles for them.
-function findAsyncLocalStorage(): ContextStorageClass | undefined {
-  const runtime = globalThis as Runtime
-  return (
-    runtime.AsyncLocalStorage ??
-    runtime.process?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage
-  )
-}
-
-// Where there is none, the scope holds for as long as fn runs synchronously, and is gone after its first await:
-// no other caller can come to see it.
+// Where there is no AsyncLocalStorage, the scope holds for as long as fn runs synchronously, and is gone after its first
+// await: no other caller can come to see it.
 class SynchronousStorage implements ContextStorage {
   #scope: Scope | undefined
 
@@ -77,14 +66,20 @@ class SynchronousStorage implements ContextStorage {
   }
 }
 
+// Counts the copies of this package in the process. It holds no store: those stay out of reach of each other.
+const COPIES = Symbol.for('mcp-credentials.copies')
+const countCopies = (): number => Reflect.get(globalThis, COPIES) ?? 0
+
 function createStorage(): ContextStorage {
-  const copies: number = Reflect.get(globalThis, COPIES) || 0
-  Reflect.set(globalThis, COPIES, copies + 1)
+  Reflect.set(globalThis, COPIES, countCopies() + 1)
   observeConnectErrors((error) => {
     const scope = storage.getStore()
     if (scope) scope.connectError = error
   })
-  return new (findAsyncLocalStorage() ?? SynchronousStorage)()
+  // Found at run time: a static import of node:async_hooks fails in browsers and in bundles for them.
+  const { AsyncLocalStorage, process } = globalThis as Runtime
+  const hooks = process?.getBuiltinModule?.('node:async_hooks')
+  return new (AsyncLocalStorage ?? hooks?.AsyncLocalStorage ?? SynchronousStorage)()
 }
 
 const storage: ContextStorage = /* @__PURE__ */ createStorage()
@@ -92,84 +87,63 @@ const storage: ContextStorage = /* @__PURE__ */ createStorage()
 /** What a function that returns `R` gives in a scope: for a promise or another thenable, a plain promise. */
 export type ScopedResult<R> = R extends PromiseLike<infer T> ? Promise<T> : R
 
+type InScope<C> = C extends CredentialError ? undefined : C
+
 /**
  * Runs `fn` in a scope: in it, and in everything asynchronous that it starts, `getCredentials()` returns the credential,
  * until `fn` returns, throws, or its promise settles.
  *
- * @param credential - the credential of this call; or the error that `getCredentials()` is to throw for want of one
+ * @param given - the credential of this call; or the error that `getCredentials()` is to throw for want of one
  * @param fn - what to run; it gets the credential as its argument too
  * @returns what `fn` returned; for a promise, one that settles alike
  * @throws TypeError `ERR_INVALID_ARG_TYPE` for anything but a credential and a function; and whatever `fn` throws
  * @example
  * await runWithCredentials(credential, () => callTool())
  */
-export function runWithCredentials<C extends ResolvedCredential, R>(
-  credential: C,
-  fn: (credential: C) => R,
+export function runWithCredentials<C extends ResolvedCredential | CredentialError, R>(
+  given: C,
+  fn: (credential: InScope<C>) => R,
 ): ScopedResult<R>
-export function runWithCredentials<R>(
-  credential: ResolvedCredential | CredentialError,
-  fn: MaybeScoped<R>,
-): ScopedResult<R>
-export function runWithCredentials<R>(
-  credential: ResolvedCredential | CredentialError,
-  fn: MaybeScoped<R>,
+export function runWithCredentials(
+  given: ResolvedCredential | CredentialError,
+  fn: (credential?: ResolvedCredential) => unknown,
 ): unknown {
-  const given = isCredential(credential) ? credential : undefined
-  const error = credential instanceof CredentialError ? credential : undefined
-  if (!given && !error) assertCredential(credential, 'runWithCredentials takes')
+  if (!(given instanceof CredentialError)) assertCredential(given, 'runWithCredentials takes')
   if (typeof fn !== 'function') throw misuse('ERR_INVALID_ARG_TYPE', NO_FUNCTION)
-  const scope: Scope = { credential: given, error, secrets: secretsIn(storage.getStore(), given) }
+  const outer = storage.getStore()
+  const scope = new Scope(given, outer && listsInside(outer, given))
   return storage.run(scope, runInScope, scope, fn)
 }
 
-function secretsIn(outer: Scope | undefined, given: ResolvedCredential | undefined): Secrets {
-  const lists = outer && ownLists(outer)
-  if (lists === undefined) return given ? sharedSecrets(given) : newSecrets([[]])
+function listsInside(outer: Scope, given: Given): Lists {
+  const lists = listsOf(outer) ?? []
   // Of a scope that is over its own alone: they would pile up where each scope is opened in the one before.
-  const around = isOver(outer) ? lists.slice(0, 1) : lists
+  const around = outer.given ? lists : lists.slice(0, 1)
+  const credential = credentialOf(given)
   // What an inner scope knows may leave through an outer one.
-  if (given) addTo(around, given)
-  return newSecrets([given ? [given] : [], ...around])
+  if (credential) addTo(around, credential)
+  return [...newLists(given), ...around]
 }
 
-const isOver = (scope: Scope | undefined): boolean =>
-  scope?.credential === undefined && scope?.error === undefined
+const credentialOf = (given: Given): ResolvedCredential | undefined =>
+  given instanceof CredentialError ? undefined : given
 
-const newSecrets = (lists: readonly ResolvedCredential[][], isShared = false): Secrets => ({
-  lists,
-  isShared,
-  period: 0,
-})
-
-// That of the last credential, so that a scope like the one before has nothing to make, and nothing to forget.
-let lastShared: Secrets | undefined
-
-function sharedSecrets(credential: ResolvedCredential): Secrets {
-  if (lastShared?.lists?.[0]?.[0] !== credential) lastShared = newSecrets([[credential]], true)
-  return lastShared
+/** `undefined` once they are forgotten. */
+function listsOf(scope: Scope): Lists | undefined {
+  if (scope.generation) return scope.generation[scope.index]
+  scope.lists ??= newLists(scope.given)
+  return scope.lists
 }
 
-function listsOf(scope: Scope): readonly ResolvedCredential[][] | undefined {
-  // Forgotten after the end of another scope that shared it.
-  if (scope.secrets.lists === undefined && scope.credential)
-    scope.secrets = sharedSecrets(scope.credential)
-  return scope.secrets.lists
-}
-
-/** Lists that the scope shares with none that is not in it, so that they can be added to. */
-function ownLists(scope: Scope): readonly ResolvedCredential[][] | undefined {
-  const lists = listsOf(scope)
-  if (lists === undefined || !scope.secrets.isShared) return lists
-  scope.secrets = newSecrets(lists.map((list) => [...list]))
-  if (isOver(scope)) forgetLater(scope.secrets)
-  return scope.secrets.lists
+function newLists(given: Given): Lists {
+  const credential = credentialOf(given)
+  return [credential ? [credential] : []]
 }
 
 // No call needs more, and a loop of nested scopes must not make the search for secrets ever slower.
 const MAX_REDACTED = 100
 
-function addTo(lists: readonly ResolvedCredential[][], credential: ResolvedCredential): void {
+function addTo(lists: Lists, credential: ResolvedCredential): void {
   for (const list of lists) {
     if (list.includes(credential)) continue
     list.push(credential)
@@ -177,60 +151,54 @@ function addTo(lists: readonly ResolvedCredential[][], credential: ResolvedCrede
   }
 }
 
-type MaybeScoped<R> = (credential: ResolvedCredential | undefined) => R
-
-function runInScope(scope: Scope, fn: MaybeScoped<unknown>): unknown {
-  let isPending = false
+function runInScope(scope: Scope, fn: (credential?: ResolvedCredential) => unknown): unknown {
+  let promise: Promise<unknown> | undefined
   try {
-    const result = fn(scope.credential)
-    const promise = toPromise(result)
+    const result = fn(credentialOf(scope.given))
+    promise = toPromise(result)
     if (promise === undefined) return result
-    isPending = true
-    return promise.then(
-      (value) => {
-        endScope(scope)
-        return value
-      },
-      (reason: unknown) => {
-        endScope(scope)
-        throw reason
-      },
-    )
   } finally {
-    if (!isPending) endScope(scope)
+    if (promise === undefined) endScope(scope)
   }
-}
-
-function endScope(scope: Scope): void {
-  listsOf(scope)
-  scope.credential = undefined
-  scope.error = undefined
-  if (!scope.isKept) forgetLater(scope.secrets)
+  return promise.then(
+    (value) => {
+      endScope(scope)
+      return value
+    },
+    (reason: unknown) => {
+      endScope(scope)
+      throw reason
+    },
+  )
 }
 
 // What an ended scope sends is still searched for its secrets, but a timer that it left behind must not keep a token alive
-// for ever: they are forgotten after one to two minutes, or sooner where scopes with a thousand others have ended since.
+// for ever: they are forgotten after one to two minutes, or sooner where a thousand others have ended since.
 const GENERATION = 1000
 const MINUTE = 60_000
-let younger: Secrets[] = []
-let older: Secrets[] = []
-let period = 1
+let younger: Lists[] = []
+let older: Lists[] = []
 let isTimed = false
 
-function forgetLater(secrets: Secrets): void {
-  if (secrets.period === period) return
-  secrets.period = period
-  younger.push(secrets)
+function endScope(scope: Scope): void {
+  const { given, lists } = scope
+  scope.given = undefined
+  if (scope.isKept) return
+  // Of scopes with one credential, one after the other, the first remembers for all.
+  const isNew = lists !== undefined || younger.at(-1)?.[0]?.[0] !== given
+  if (isNew) younger.push(lists ?? newLists(given))
+  scope.lists = undefined
+  scope.generation = younger
+  scope.index = younger.length - 1
   if (younger.length >= GENERATION) forgetOlder()
   if (!isTimed) startTimer()
 }
 
 function forgetOlder(): void {
-  for (const secrets of older) if (secrets.period !== period) secrets.lists = undefined
+  // Ended scopes have the list itself.
+  older.length = 0
   older = younger
   younger = []
-  period += 1
-  if (older.length === 0) lastShared = undefined
 }
 
 function startTimer(): void {
@@ -246,21 +214,15 @@ function startTimer(): void {
   else clearTimeout?.(timer)
 }
 
-type Then = (resolve: (value: unknown) => void, reject: (reason: unknown) => void) => unknown
-
 /** A plain promise for a thenable. Reads `then` once: of a lazy one, such as a query builder, a look may run it. */
 function toPromise(result: unknown): Promise<unknown> | undefined {
-  if (result === null || (typeof result !== 'object' && typeof result !== 'function'))
+  if (typeof result !== 'function' && (typeof result !== 'object' || result === null))
     return undefined
-  const { then } = result as { then?: unknown }
+  const then: unknown = Reflect.get(result, 'then')
   if (typeof then !== 'function') return undefined
-  if (
-    then === Promise.prototype.then &&
-    result instanceof Promise &&
-    result.constructor === Promise
-  )
-    return result
-  return new Promise((resolve, reject) => (then as Then).call(result, resolve, reject))
+  const isPlain = result instanceof Promise && result.constructor === Promise
+  if (isPlain && then === Promise.prototype.then) return result
+  return new Promise((...settle) => Reflect.apply(then, result, settle))
 }
 
 /**
@@ -278,13 +240,15 @@ export function getCredentials(type: 'oauth'): OAuthCredential
 export function getCredentials(type?: CredentialType): ResolvedCredential
 export function getCredentials(type?: CredentialType): ResolvedCredential {
   const scope = storage.getStore()
-  const credential = scope?.credential
+  const credential = scope?.given
   if (credential === undefined) throw whyThereIsNone(scope)
+  if (credential instanceof CredentialError) throw credential
   if (type === undefined || credential.type === type) return credential
   assertType(type)
-  const difference = `The credential is of type "${credential.type}", not "${type}"`
-  const advice = `ask for "${credential.type}", or have the source read { type: "${type}" }`
-  throw new CredentialError('ERR_CREDENTIAL_TYPE', `${difference}: ${advice}.`)
+  throw new CredentialError(
+    'ERR_CREDENTIAL_TYPE',
+    `The credential is of type "${credential.type}", not "${type}": ask for "${credential.type}", or have the source read { type: "${type}" }.`,
+  )
 }
 
 /**
@@ -301,7 +265,7 @@ export function tryGetCredentials(type: 'oauth'): OAuthCredential | undefined
 export function tryGetCredentials(type?: CredentialType): ResolvedCredential | undefined
 export function tryGetCredentials(type?: CredentialType): ResolvedCredential | undefined {
   const scope = storage.getStore()
-  if (scope === undefined || scope.error !== undefined) return undefined
+  if (scope === undefined || scope.given instanceof CredentialError) return undefined
   return getCredentials(type)
 }
 
@@ -324,27 +288,24 @@ export interface CapturedScope {
 
 /** The current scope. */
 export function captureScope(): CapturedScope {
-  const scope = storage.getStore()
+  const scope = storage.getStore() ?? new Scope(undefined, [])
   return {
     credentials() {
-      if (scope === undefined) return []
       const lists = listsOf(scope)
       return lists && [...new Set(lists.flat())]
     },
     keep() {
-      if (scope === undefined) return
-      ownLists(scope)
+      scope.lists = listsOf(scope)
       scope.isKept = true
     },
-    connectError: () => scope?.connectError,
+    connectError: () => scope.connectError,
   }
 }
 
 /** Has the current scope scrubbed of another credential's secrets too, such as those of a successor. */
 export function joinScope(credential: ResolvedCredential): void {
   const scope = storage.getStore()
-  const lists = scope && ownLists(scope)
-  if (lists) addTo(lists, credential)
+  addTo((scope && listsOf(scope)) ?? [], credential)
 }
 
 /**
@@ -365,31 +326,20 @@ export function bindToScope<A extends unknown[], R>(fn: (...args: A) => R): (...
 export const outsideOfScopes = <R>(fn: () => R): R => storage.run(undefined, fn)
 
 function whyThereIsNone(scope: Scope | undefined): CredentialError {
-  if (scope?.error) return scope.error
   if (scope) return new CredentialError('ERR_CREDENTIAL_ENDED', ENDED)
-  const copies: number = Reflect.get(globalThis, COPIES)
-  const hints = [
-    NO_SCOPE,
-    storage instanceof SynchronousStorage ? NO_ASYNC_LOCAL_STORAGE : '',
-    copies > 1
-      ? `There are ${copies} copies of mcp-credentials in this process, which share no scope: keep one.`
-      : '',
-  ]
-  return new CredentialError(
-    'ERR_CREDENTIAL_NO_SCOPE',
-    hints.filter((hint) => hint !== '').join(' '),
-  )
+  const copies = countCopies()
+  let message = NO_SCOPE
+  if (storage instanceof SynchronousStorage) message += NO_ASYNC_LOCAL_STORAGE
+  if (copies > 1)
+    message += ` There are ${copies} copies of mcp-credentials in this process, which share no scope: keep one.`
+  return new CredentialError('ERR_CREDENTIAL_NO_SCOPE', message)
 }
 
 const NO_FUNCTION =
   'runWithCredentials takes the function to run as its second argument, such as () => callTool().'
-
-const ENDED = `The call that this credential was for is over. Work that outlives its call takes the credential along, or \
-opens a scope of its own with runWithCredentials().`
-
-const NO_SCOPE = `There is no credential in this context. Is the adapter installed, and does this run inside a call: not at \
-import, nor in an event listener, nor in a generator that is consumed elsewhere?`
-
-const NO_ASYNC_LOCAL_STORAGE = `This runtime has no AsyncLocalStorage, so that the credential is gone after the first await: \
-on Cloudflare Workers set the compatibility flag nodejs_compat; elsewhere use the argument of the function that \
-runWithCredentials() runs.`
+const ENDED =
+  'The call that this credential was for is over. Work that outlives its call takes the credential along, or opens a scope of its own with runWithCredentials().'
+const NO_SCOPE =
+  'There is no credential in this context. Is the adapter installed, and does this run inside a call: not at import, nor in an event listener, nor in a generator that is consumed elsewhere?'
+const NO_ASYNC_LOCAL_STORAGE =
+  ' This runtime has no AsyncLocalStorage, so that the credential is gone after the first await: on Cloudflare Workers set the compatibility flag nodejs_compat; elsewhere use the argument of the function.'
