@@ -265,17 +265,19 @@ export type OptionKinds<Options> = {
 export function assertOptions<Options extends object>(
   options: Options,
   owner: string,
-  kinds: OptionKinds<Options>,
+  kinds: OptionKinds<Options> & Readonly<Record<string, readonly OptionKind[]>>,
 ): void {
-  const known = new Map<string, readonly OptionKind[]>(Object.entries(kinds))
-  const names = [...known.keys()].join(', ')
-  assertObject(options, `The options of ${owner}`, `{ ${names} }`)
+  // Some options are checked at each call: the names are listed for a message alone.
+  const namesOf = () => Object.keys(kinds).join(', ')
+  if (typeof options !== 'object' || options === null)
+    assertObject(options, `The options of ${owner}`, `{ ${namesOf()} }`)
   for (const [name, value] of Object.entries(options)) {
-    const allowed = known.get(name)
+    const allowed = Object.hasOwn(kinds, name) ? kinds[name] : undefined
     if (allowed === undefined) {
       // What stands where a name belongs may be a secret.
       const shown = /^[A-Za-z]{1,40}$/.test(name) ? `"${name}"` : 'One of the names'
-      throw misuse('ERR_INVALID_ARG_VALUE', `${shown} is not an option of ${owner}: use ${names}.`)
+      const message = `${shown} is not an option of ${owner}: use ${namesOf()}.`
+      throw misuse('ERR_INVALID_ARG_VALUE', message)
     }
     if (value === undefined || allowed.some((kind) => KINDS[kind][1](value))) continue
     const descriptions = allowed.map((kind) => KINDS[kind][0])

@@ -1,5 +1,5 @@
 // One tool on both SDKs, as the official guides have it, with the adapter and without.
-import { createServer } from 'node:http'
+import { createServer as createHttpServer } from 'node:http'
 import type { RequestListener } from 'node:http'
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport as HttpV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
@@ -23,11 +23,12 @@ export type Sdk = (typeof SDKS)[number]
 export const VARIANTS = ['raw', 'adapter', 'redaction'] as const
 export type Variant = (typeof VARIANTS)[number]
 
+const TOKEN = `ya29.FAKE-${'a'.repeat(120)}-`
 let serial = 0
 
 /** The headers that a gateway adds; their token is another one each time. */
 export const freshHeaders = (): Record<string, string> => ({
-  'x-mcp-cred-access-token': `ya29.FAKE-${++serial}-${'a'.repeat(120)}`,
+  'x-mcp-cred-access-token': `${TOKEN}${++serial}`,
   'x-mcp-cred-scopes': 'repo read:user',
   'x-mcp-cred-extra': '{"tenant":"acme"}',
   'x-mcp-cred-expires-at': '2099-05-04T12:00:00Z',
@@ -39,9 +40,18 @@ const source: CredentialSource = ({ headers }) => parseHeaders(headers ?? freshH
 const WORDS =
   'The quick brown fox jumps over the lazy dog, and answers {"id":123,"name":"x"} at https://example.com/a?b=c '
 
+const texts = new Map<number, string>()
+
+/** Of so many bytes. */
+export function textOf(bytes: number): string {
+  const text = texts.get(bytes) ?? WORDS.repeat(Math.ceil(bytes / WORDS.length)).slice(0, bytes)
+  texts.set(bytes, text)
+  return text
+}
+
 /** A tool that answers with a text of so many bytes. */
 function createTool(bytes: number, variant: Variant) {
-  const text = WORDS.repeat(Math.ceil(bytes / WORDS.length)).slice(0, bytes)
+  const text = textOf(bytes)
   return async () => {
     if (variant !== 'raw') getCredentials('oauth')
     return { content: [{ type: 'text' as const, text }] }
@@ -61,6 +71,9 @@ function createV2(bytes: number, variant: Variant): ServerV2 {
   server.registerTool('tool', {}, createTool(bytes, variant))
   return variant === 'raw' ? server : withCredentials(server, source, options(variant))
 }
+
+export const createServer = (sdk: Sdk, bytes: number, variant: Variant): object =>
+  sdk === 'v1' ? createV1(bytes, variant) : createV2(bytes, variant)
 
 export interface Caller {
   call(): Promise<unknown>
@@ -114,13 +127,15 @@ function listenerOfV2(bytes: number, variant: Variant): RequestListener {
   return (request, response) => void handle(request, response)
 }
 
+const withFresh = ({ headers }: RequestInit) => ({
+  ...Object.fromEntries(new Headers(headers)),
+  ...freshHeaders(),
+})
+
 /** A client whose every request has a token of its own. */
 export async function connectOverHttp(sdk: Sdk, url: URL): Promise<Caller> {
   const withHeaders = (address: string | URL, init: RequestInit = {}) =>
-    fetch(address, {
-      ...init,
-      headers: { ...Object.fromEntries(new Headers(init.headers)), ...freshHeaders() },
-    })
+    fetch(address, { ...init, headers: withFresh(init) })
   if (sdk === 'v1') {
     const client = new ClientV1(info)
     await client.connect(
@@ -133,9 +148,31 @@ export async function connectOverHttp(sdk: Sdk, url: URL): Promise<Caller> {
   return { call: () => client.callTool(tool), close: () => client.close() }
 }
 
+/** Calls of SDK v2 without sockets and without a client: what a client of 2026 sent once is handed to the handler again. */
+export async function createFetchCaller(variant: Variant): Promise<Caller> {
+  const handler = createMcpHandler(() => createV2(2000, variant))
+  const sent: RequestInit[] = []
+  const client = new ClientV2(info, { versionNegotiation: { mode: { pin: '2026-07-28' } } })
+  const url = new URL('http://127.0.0.1/mcp')
+  const send = (address: string | URL, init: RequestInit = {}) => {
+    sent.push(init)
+    return handler.fetch(new Request(address, { ...init, headers: withFresh(init) }))
+  }
+  await client.connect(new HttpV2(url, { fetch: send }))
+  await client.callTool(tool)
+  const { method, headers, body } = sent.at(-1) ?? {}
+  const plain = Object.fromEntries(new Headers(headers))
+  const call = async () => {
+    const init = { method, body, headers: { ...plain, ...freshHeaders() } } as RequestInit
+    return (await handler.fetch(new Request(url, init))).text()
+  }
+  if (!(await call()).includes(textOf(40))) throw new Error('No answer.')
+  return { call, close: () => client.close() }
+}
+
 // As a process of its own: serves the SDK that it is told, and reports the processor time that it has used, when asked.
 if (process.send) {
-  const server = createServer(createListener(process.argv[2] as Sdk))
+  const server = createHttpServer(createListener(process.argv[2] as Sdk))
   server.listen(0, '127.0.0.1', () => process.send?.(server.address()))
   process.on('message', () => process.send?.(process.cpuUsage()))
   process.on('disconnect', () => process.exit())
