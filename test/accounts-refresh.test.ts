@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { OAuthCredential, runWithCredentials, tryGetCredentials } from 'mcp-credentials'
+import {
+  OAuthCredential,
+  runWithCredentials,
+  StaticCredential,
+  tryGetCredentials,
+} from 'mcp-credentials'
 import { createAccounts } from 'mcp-credentials/accounts'
 import type { Accounts, RefreshOptions } from 'mcp-credentials/accounts'
+import { createRefresher } from 'mcp-credentials/oauth'
+import { createFetch } from 'mcp-credentials/upstream'
 import {
   ask,
   assertRejects,
@@ -52,14 +59,15 @@ describe('an account is refreshed', () => {
     assert.equal(found.accessToken, answer.access_token)
     assert.deepEqual(found.scopes, ['a'])
     assert.equal(JSON.stringify(found.extra), '{"tenant":"acme"}')
-    assert.equal(found.clientSecret, more.clientSecret)
     assert.equal(await accessTokenOf(first), answer.access_token)
     assert.deepEqual(
       requests.map(({ form }) => form['refresh_token']),
       [sent],
     )
-    assert.equal((await first.remove('alice'))?.refreshToken, next)
     assertNoLeak([...store.rows.values()], sent, next)
+    const removed = await first.remove('alice')
+    assert.equal(removed?.refreshToken, next)
+    assert.equal(removed?.clientSecret, more.clientSecret)
   })
 
   test('not when its expiry is far off, or unknown', async () => {
@@ -410,6 +418,155 @@ describe('a token endpoint that fails', () => {
     store.before.load.push(() => undefined, fail)
     await assertRejects(first.get('alice'), 'ERR_CREDENTIAL_UNAVAILABLE', /cannot be reached/)
     assert.equal(await accessTokenOf(first), 'FAKE-new')
+  })
+})
+
+describe('by force', () => {
+  const HOUR = { expires_in: 3600 }
+  const lasting = (refreshToken: string) =>
+    expired(refreshToken, { expiresAt: inSeconds(3600), scopes: ['a'] })
+  async function given(accounts: Accounts): Promise<OAuthCredential> {
+    const credential = await accounts.get('alice')
+    assert(credential instanceof OAuthCredential)
+    return credential
+  }
+
+  test('an account gets another access token, which is saved for all', async () => {
+    const server = rotating(refreshTokenOf('forced'), HOUR)
+    const { first, second } = replicas(2, server.fetch)
+    await first.save('alice', lasting(server.first))
+    const { call } = await ask(sourceOf(first), 'alice')
+    const credential = credentialOf(call)
+    assert(credential instanceof OAuthCredential)
+    assert.equal((await first.refresh(credential)).accessToken, 'FAKE-old-access')
+    assert.equal(server.sent.length, 0)
+    const successor = await first.refresh(credential, { force: true })
+    assert.equal(successor.accessToken, 'FAKE-access-1')
+    assert.equal(successor.refreshToken, undefined)
+    assert.deepEqual(successor.scopes, ['a'])
+    assert.equal(await accessTokenOf(second), 'FAKE-access-1')
+    assert.deepEqual([server.sent.length, server.reused.length], [1, 0])
+  })
+
+  test('it gets what another process, or another call, has got meanwhile', async () => {
+    const server = rotating(refreshTokenOf('forced-meanwhile'), HOUR)
+    const { first, second } = replicas(2, server.fetch)
+    await first.save('alice', lasting(server.first))
+    const [one, other] = [await given(first), await given(second)]
+    const forced = { force: true }
+    const successors = await Promise.all([
+      ...Array.from({ length: 10 }, () => first.refresh(one, forced)),
+      ...Array.from({ length: 10 }, () => second.refresh(other, forced)),
+    ])
+    const tokens = new Set(successors.map(({ accessToken }) => accessToken))
+    assert.deepEqual([...tokens], ['FAKE-access-1'])
+    assert.equal((await second.refresh(other, forced)).accessToken, 'FAKE-access-1')
+    assert.deepEqual([server.sent.length, server.reused.length], [1, 0])
+  })
+
+  test('it asks once in a pause, which gets longer, and where its token ends it asks all the same', async () => {
+    const server = rotating(refreshTokenOf('forced-pause'), { expires_in: 63 })
+    const { first } = replicas(1, server.fetch)
+    await first.save('alice', lasting(server.first))
+    let credential = await given(first)
+    const force = async () => {
+      credential = await first.refresh(credential, { force: true })
+      return server.sent.length
+    }
+    assert.equal(await force(), 1)
+    // An API that takes no token at all.
+    for (let times = 0; times < 5; times++) assert.equal(await force(), 1)
+    await withLater(1.1, async () => assert.equal(await force(), 2))
+    await withLater(2.2, async () => assert.equal(await force(), 2))
+    await withLater(3.3, async () => assert.equal(await force(), 3))
+    // The pause of four seconds is still on.
+    await withLater(6.8, async () => assert.equal(await accessTokenOf(first), 'FAKE-access-4'))
+    assert.deepEqual([server.sent.length, server.reused.length], [4, 0])
+  })
+
+  test('a failure is told, and the next call has what is still valid', async () => {
+    const { fetch, sent } = endpoint(() => unauthorized('server_error', 503))
+    const { first } = replicas(1, fetch)
+    await first.save('alice', lasting(refreshTokenOf('forced-503')))
+    const credential = await given(first)
+    for (let times = 0; times < 5; times++) {
+      const refreshed = first.refresh(credential, { force: true })
+      await assertRejects(refreshed, 'ERR_CREDENTIAL_REFRESH', /answered with 503/)
+    }
+    assert.equal(sent.length, 1)
+    assert.equal(await accessTokenOf(first), 'FAKE-old-access')
+  })
+
+  test('an account that is refused, removed, or static by now has to be connected again', async () => {
+    const { fetch, sent } = endpoint(() => unauthorized('invalid_grant'))
+    const { first } = replicas(1, fetch)
+    const saved = lasting(refreshTokenOf('forced-refused'))
+    const ends = [
+      () => undefined,
+      () => first.remove('alice'),
+      () => first.save('alice', new StaticCredential({ apiKey: fakeSecret('key') })),
+    ]
+    for (const end of ends) {
+      await first.save('alice', saved)
+      const credential = await given(first)
+      await end()
+      const refreshed = first.refresh(credential, { force: true })
+      const message = /\(invalid_grant\)\. The account must be connected again\.$/
+      await assertRejects(refreshed, 'ERR_CREDENTIAL_REFRESH', message)
+    }
+    assert.equal(sent.length, 1)
+  })
+
+  test('an account without a refresh token keeps its access token', async () => {
+    const { first } = replicas(1, endpoint(() => ({})).fetch)
+    await first.save('alice', fakeToken())
+    const credential = await given(first)
+    const refreshed = await first.refresh(credential, { force: true })
+    assert.equal(refreshed.accessToken, credential.accessToken)
+  })
+
+  test('the credential of anybody else is a TypeError that does not show it', async () => {
+    const { first, second } = replicas(2, endpoint(() => ({})).fetch)
+    const credential = fakeToken()
+    await first.save('alice', credential)
+    for (const foreign of [credential, await given(second), {}, 'alice'] as OAuthCredential[])
+      await assert.rejects(first.refresh(foreign, { force: true }), (error: unknown) => {
+        assert(error instanceof TypeError)
+        assert.match(error.message, /takes a credential that these accounts have given/)
+        assertNoLeak(error, credential.accessToken)
+        return true
+      })
+  })
+
+  test('createFetch sends a request once more after a 401', async () => {
+    const server = rotating(refreshTokenOf('forced-fetch'), HOUR)
+    const { first } = replicas(1, server.fetch)
+    await first.save('alice', lasting(server.first))
+    const seen: unknown[] = []
+    const api = async (_url: unknown, init: { headers: Headers }) => {
+      const token = init.headers.get('authorization')
+      seen.push(token)
+      return new Response('', { status: token === 'Bearer FAKE-old-access' ? 401 : 200 })
+    }
+    const callApi = createFetch({
+      baseUrl: 'https://api.example',
+      refresh: first.refresh as never,
+      fetch: api as never,
+    })
+    const { status } = await runWithCredentials(await given(first), () => callApi('/'))
+    assert.equal(status, 200)
+    assert.deepEqual(seen, ['Bearer FAKE-old-access', 'Bearer FAKE-access-1'])
+    assert.deepEqual([server.sent.length, server.reused.length], [1, 0])
+  })
+
+  test('createRefresher cannot get behind the back of the store', async () => {
+    const server = rotating(refreshTokenOf('forced-behind'), HOUR)
+    const { first } = replicas(1, server.fetch)
+    await first.save('alice', lasting(server.first))
+    const credential = await given(first)
+    const refresh = createRefresher({ fetch: server.fetch as never })
+    assert.equal(await refresh(credential, { force: true }), credential)
+    assert.equal(server.sent.length, 0)
   })
 })
 

@@ -2,7 +2,7 @@
 // users and their MCP clients log in; and once more the third party, which rotates refresh tokens.
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import Provider from 'oidc-provider'
+import type Provider from 'oidc-provider'
 import type { Configuration } from 'oidc-provider'
 import { html, page, STYLE_SOURCE, toResponse } from './pages.ts'
 import type { Html } from './pages.ts'
@@ -27,7 +27,7 @@ export async function startAuthorizationServer(
 ): Promise<AuthorizationServer> {
   const { port } = options
   const issuer = `http://127.0.0.1:${port}`
-  const provider = createProvider(issuer, options)
+  const provider = await createProvider(issuer, options)
   const serveProvider = provider.callback()
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.url?.startsWith('/interaction/'))
@@ -55,12 +55,16 @@ const LIFETIMES = {
   ...{ Grant: 14 * DAY, RefreshToken: 14 * DAY, Session: 14 * DAY },
 }
 
-function createProvider(issuer: string, options: AuthorizationServerOptions): Provider {
+async function createProvider(
+  issuer: string,
+  options: AuthorizationServerOptions,
+): Promise<Provider> {
   const { name, configuration } = options
   const { warn } = console
-  // That its keys are for development.
+  // That its keys are for development, and that it prefers later versions of Node.js.
   console.warn = () => undefined
-  const provider = new Provider(issuer, {
+  const { default: OidcProvider } = await import('oidc-provider')
+  const provider = new OidcProvider(issuer, {
     ...configuration,
     ttl: { ...LIFETIMES, ...configuration.ttl },
     // Cookies know no ports: each server has names of its own.
@@ -77,13 +81,20 @@ function createProvider(issuer: string, options: AuthorizationServerOptions): Pr
     issueRefreshToken: () => Promise.resolve(true),
     features: {
       devInteractions: { enabled: false },
-      revocation: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: isOwnToken },
       ...configuration.features,
     },
   })
   console.warn = warn
   return provider
 }
+
+/** A client revokes its own tokens. */
+const isOwnToken = (
+  _context: unknown,
+  client: { clientId: string },
+  token: { clientId?: string },
+) => token.clientId === client.clientId
 
 /** Asks who it is, and whether the client may; a form for each. */
 async function interact(

@@ -85,9 +85,9 @@ async function play(service: Service): Promise<void> {
 }
 
 async function check({ accounts, folder }: Service, answer: string): Promise<void> {
-  const credential = await accounts.notes.get('alice')
-  const secrets = [credential?.accessToken ?? '', credential?.refreshToken ?? '']
   const bytes = bytesOf(join(folder, 'database'))
+  const credential = await accounts.notes.remove('alice')
+  const secrets = [credential?.accessToken ?? '', credential?.refreshToken ?? '']
   const texts = received.join('\n')
   const found = secrets.filter((secret) => bytes.includes(secret) || texts.includes(secret))
   line('searched', `${bytes.length} bytes of the database, ${texts.length} that were received`)

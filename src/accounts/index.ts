@@ -1,11 +1,6 @@
 export { createAccounts } from './accounts.ts'
-export type { AccountKey } from './keys.ts'
+export type { Accounts, AccountSourceOptions, CreateAccountsOptions } from './accounts.ts'
+export type { RefreshOptions } from './keeper.ts'
 export { openCredential, sealCredential } from './seal.ts'
 export type { SealCredentialOptions } from './seal.ts'
-export type {
-  Accounts,
-  AccountSourceOptions,
-  AccountStore,
-  CreateAccountsOptions,
-  RefreshOptions,
-} from './types.ts'
+export type { AccountStore } from './vault.ts'

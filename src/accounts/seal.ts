@@ -5,7 +5,6 @@ import { textProblem } from '../grammar.ts'
 import { open, seal } from './jwe.ts'
 import type { Binding, Claims } from './jwe.ts'
 import { copyKeys } from './keys.ts'
-import type { AccountKey } from './keys.ts'
 
 /** A credential as JSON. */
 export function toClaim(credential: ResolvedCredential): Claims {
@@ -30,14 +29,14 @@ export interface SealCredentialOptions {
   /** What it is for, such as `github`. */
   readonly provider: string
   /** Keys of 32 random bytes: the first one seals, all open. */
-  readonly keys: readonly AccountKey[]
+  readonly keys: readonly (string | Uint8Array)[]
 }
 
 function bindingOf(options: SealCredentialOptions, caller: string): Binding {
   assertOptions(options, caller, { owner: ['string'], provider: ['string'], keys: ['array'] })
   assertName(options.owner, 'owner')
   assertName(options.provider, 'provider')
-  return { ...options, keys: copyKeys(options.keys) }
+  return { ...options, typ: 'mcp-credential', keys: copyKeys(options.keys) }
 }
 
 export function assertName(value: unknown, name: 'owner' | 'provider'): void {
@@ -64,7 +63,7 @@ export async function sealCredential(
 ): Promise<string> {
   assertCredential(credential, 'sealCredential takes')
   const binding = bindingOf(options, 'sealCredential')
-  return seal({ credential: toClaim(credential) }, 'mcp-credential', binding)
+  return seal({ credential: toClaim(credential) }, binding)
 }
 
 /**
@@ -84,5 +83,5 @@ export async function openCredential(
   options: SealCredentialOptions,
 ): Promise<ResolvedCredential> {
   const binding = bindingOf(options, 'openCredential')
-  return open(text, 'mcp-credential', binding, ({ credential }) => fromClaim(credential))
+  return open(text, binding, ({ credential }) => fromClaim(credential))
 }

@@ -3,7 +3,37 @@ import { CredentialError } from '../errors.ts'
 import { open, seal } from './jwe.ts'
 import type { Binding } from './jwe.ts'
 import { assertName, fromClaim, toClaim } from './seal.ts'
-import type { AccountStore } from './types.ts'
+
+/**
+ * Where the accounts are kept: a row, of an owner and a provider, holds a text. It may be a table, or a key of Redis.
+ *
+ * @example
+ * const rows = new Map<string, string>()
+ * const store: AccountStore = {
+ *   load: async (...key) => rows.get(JSON.stringify(key)),
+ *   swap: async (owner, provider, before, after) => {
+ *     const key = JSON.stringify([owner, provider])
+ *     if (rows.get(key) !== before) return false
+ *     if (after === undefined) rows.delete(key)
+ *     else rows.set(key, after)
+ *     return true
+ *   },
+ * }
+ */
+export interface AccountStore {
+  /** The text of a row as it was written last, by any process; `undefined` where there is none. */
+  load(owner: string, provider: string): Promise<string | undefined>
+  /**
+   * Writes `after` (`undefined` deletes) only if the row still holds `before` (`undefined`: if there is no row), in one step
+   * that no other write comes between; tells whether it did.
+   */
+  swap(
+    owner: string,
+    provider: string,
+    before: string | undefined,
+    after: string | undefined,
+  ): Promise<boolean>
+}
 
 /** What is known of an account; times are in milliseconds since 1970. */
 export interface Account {
@@ -18,6 +48,7 @@ export interface Account {
 
 /** An account, and the text that the store has of it. */
 export interface Row {
+  readonly owner: string
   readonly text: string | undefined
   readonly account: Account
 }
@@ -39,34 +70,32 @@ export class Vault {
 
   bindingOf(owner: string): Binding {
     assertName(owner, 'owner')
-    return { owner, provider: this.#provider, keys: this.#keys }
+    return { typ: 'mcp-account', owner, provider: this.#provider, keys: this.#keys }
   }
 
   async load(owner: string): Promise<Row> {
     const binding = this.bindingOf(owner)
-    const loaded = await ask(() => this.#store.load(owner, this.#provider))
-    const text = loaded ?? undefined
-    if (text === undefined) return { text, account: {} }
-    if (typeof text !== 'string') throw unavailable('load() of the store must give a string.')
-    const account = await open(text, 'mcp-account', binding, ({ credential, ...others }) => {
+    const text = (await ask(() => this.#store.load(owner, this.#provider))) ?? undefined
+    if (text === undefined) return { owner, text, account: {} }
+    const account = await open(text, binding, ({ credential, ...others }) => {
       // It was authenticated: nothing but this has written it.
       const account: Account = others
       return credential === undefined ? account : { ...account, credential: fromClaim(credential) }
     })
-    return { text, account }
+    return { owner, text, account }
   }
 
   /** Whether the row was still as given, and has been changed. */
-  async swap(owner: string, before: Row, { spent = {}, ...account }: Account): Promise<boolean> {
+  async swap({ owner, text: before }: Row, { spent = {}, ...account }: Account): Promise<boolean> {
     const now = Date.now()
     const unexpired = Object.entries(spent).filter(([, expiry]) => now < expiry)
     const credential = account.credential && toClaim(account.credential)
     const claims = { ...account, credential, spent: Object.fromEntries(unexpired) }
     const isEmpty = credential === undefined && unexpired.length === 0
-    const text = isEmpty ? undefined : await seal(claims, 'mcp-account', this.bindingOf(owner))
-    const isDone = await ask(() => this.#store.swap(owner, this.#provider, before.text, text))
-    if (typeof isDone === 'boolean') return isDone
-    throw unavailable('swap() of the store must give true or false.')
+    const text = isEmpty ? undefined : await seal(claims, this.bindingOf(owner))
+    const isDone = await ask(() => this.#store.swap(owner, this.#provider, before, text))
+    // A store that gives anything else, such as a number of rows, is found out at once.
+    return isDone === true
   }
 
   /** Changes an account, whoever else does at the same time; `change` gives it back as it is to leave it alone. */
@@ -74,14 +103,14 @@ export class Vault {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const row = await this.load(owner)
       const account = change(row.account)
-      if (account === row.account || (await this.swap(owner, row, account))) return account
+      if (account === row.account || (await this.swap(row, account))) return account
     }
-    throw unavailable(NEVER_DONE)
+    throw unavailable(new Error(NEVER_DONE))
   }
 }
 
 export const NEVER_DONE =
-  'swap() of the store failed 200 times: does a row hold the text exactly as it was written?'
+  'swap() of the store failed 200 times: does a row hold the text exactly as it was written, and does it give true?'
 
 async function ask<T>(run: () => Promise<T>): Promise<T> {
   try {
@@ -94,6 +123,5 @@ async function ask<T>(run: () => Promise<T>): Promise<T> {
 /** Of a store that fails nobody learns that an account is not connected. */
 export function unavailable(cause: unknown): CredentialError {
   const message = 'The accounts of this server cannot be reached at the moment.'
-  const shown = typeof cause === 'string' ? new Error(cause) : cause
-  return new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', message, { cause: shown })
+  return new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', message, { cause })
 }

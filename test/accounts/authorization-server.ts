@@ -5,7 +5,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { AddressInfo } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { OAuthCredential } from 'mcp-credentials'
-import Provider from 'oidc-provider'
+import type Provider from 'oidc-provider'
 
 const CLIENT_ID = 'client'
 const CLIENT_SECRET = 'FAKE-client-secret-do-not-leak'
@@ -41,7 +41,7 @@ export async function startAuthorizationServer(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const callback = (): RequestListener => provider?.callback() as RequestListener
-  provider = createProvider(origin, secondsToLive)
+  provider = await createProvider(origin, secondsToLive)
   provider.on('grant.error', () => {
     refused += 1
   })
@@ -102,11 +102,12 @@ async function refreshTokenFor(provider: Provider, accountId: string): Promise<s
   return new provider.RefreshToken(properties as never).save()
 }
 
-function createProvider(origin: string, secondsToLive: number): Provider {
+async function createProvider(origin: string, secondsToLive: number): Promise<Provider> {
   const { warn } = console
   // That its keys are for development, and that it prefers later versions of Node.js.
   console.warn = () => undefined
-  const provider = new Provider(origin, {
+  const { default: OidcProvider } = await import('oidc-provider')
+  const provider = new OidcProvider(origin, {
     clients: [
       {
         client_id: CLIENT_ID,

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Client as ClientV2, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
@@ -28,12 +29,26 @@ const folder = mkdtempSync(join(tmpdir(), 'connect-'))
 const port = 20_000 + (process.pid % 20_000)
 const service = await startService({ port, folder, tokenSeconds: 300 })
 const { origin } = service as { origin: string }
-const browser = await chromium.launch({ executablePath: findChromium(), args: ['--no-sandbox'] })
+const browser = await chromium.launch({
+  executablePath: findChromium(),
+  args: ['--no-sandbox'],
+  timeout: 60_000,
+})
 const screenshots = process.env['SCREENSHOTS']
 
+/** What the operator is told. */
+const logged: string[] = []
+const { error: print } = console
+console.error = (...parts: unknown[]) => logged.push(parts.map(String).join(' '))
+
+/** Whatever a browser, or a server, is still waiting for. */
+const atMost = <T>(seconds: number, promise: Promise<T>) =>
+  Promise.race([promise, sleep(seconds * 1000, undefined, { ref: false })])
+
 after(async () => {
-  await browser.close()
-  await service.close()
+  console.error = print
+  await atMost(20, browser.close())
+  await atMost(20, service.close())
   rmSync(folder, { recursive: true })
 })
 
@@ -250,6 +265,17 @@ describe('an account is connected', () => {
   })
 })
 
+/** Runs with the clock of all servers so much later. */
+async function afterMinutes(minutes: number, fn: () => Promise<void>): Promise<void> {
+  const { now } = Date
+  Date.now = () => now() + minutes * 60_000
+  try {
+    await fn()
+  } finally {
+    Date.now = now
+  }
+}
+
 describe('nothing is connected', () => {
   const NOT_YOURS = /This link is not yours, or is not valid any more/
 
@@ -315,6 +341,36 @@ describe('nothing is connected', () => {
     await page.close()
   })
 
+  test('by a link after its time, whenever that comes: the page, its button, the way back', async () => {
+    await disconnect('bob')
+    const link = await linkOf('bob')
+    const page = await pageOf('bob')
+    const isOver = async () => {
+      assert.match(await textOf(page), NOT_YOURS)
+      await page.goto(`${origin}/accounts`)
+      assert.match(await textOf(page), /notes\s+Not connected/)
+    }
+    await page.goto(link)
+    await afterMinutes(16, async () => {
+      await press(page, 'Connect notes')
+      await isOver()
+      await page.goto(link)
+      await isOver()
+    })
+    // By the clock of before it is valid, until the third party has been asked.
+    await page.goto(link)
+    await press(page, 'Connect notes')
+    const allow = page.getByRole('button', { name: 'Allow', exact: true })
+    await allow.waitFor()
+    await afterMinutes(16, async () => {
+      await allow.click()
+      await page.waitForURL(/callback/)
+      await isOver()
+    })
+    await page.close()
+    await (await connect('bob', await linkOf('bob'))).close()
+  })
+
   test('by a form of another site', async () => {
     const page = await pageOf('alice')
     await page.goto(`${service.notes.issuer}/.well-known/openid-configuration`)
@@ -339,7 +395,7 @@ describe('nothing is connected', () => {
 
 test('an account that was revoked at the third party has to be connected again', async () => {
   const { accounts } = service as { accounts: { notes: Accounts } }
-  const credential = await accounts.notes.get('bob')
+  const credential = await accounts.notes.remove('bob')
   assert(credential?.refreshToken && credential.accessToken)
   await (await service.notes.provider.RefreshToken.find(credential.refreshToken)).destroy()
   const { accessToken, refreshToken, clientId, clientSecret, tokenUri, scopes } = credential
@@ -355,7 +411,7 @@ test('an account that was revoked at the third party has to be connected again',
 })
 
 interface Accounts {
-  get(owner: string): Promise<Record<string, string> | undefined>
+  remove(owner: string): Promise<Record<string, string> | undefined>
   save(owner: string, credential: object): Promise<void>
 }
 
@@ -371,12 +427,6 @@ test('a caller without a token, or with one for another server, gets nothing', a
 
 test('no token is in the bytes of the database, or in what clients and browsers have received', async () => {
   const { accounts } = service as { accounts: { notes: Accounts } }
-  const secrets = ['FAKE-weather-key-do-not-leak']
-  for (const user of ['alice', 'bob']) {
-    const credential = await accounts.notes.get(user)
-    assert(credential?.accessToken && credential.refreshToken)
-    secrets.push(credential.accessToken, credential.refreshToken)
-  }
   const path = join(folder, 'database')
   const files = readdirSync(path, { recursive: true, encoding: 'utf8' }).map((file) =>
     join(path, file),
@@ -384,10 +434,18 @@ test('no token is in the bytes of the database, or in what clients and browsers 
   const bytes = Buffer.concat(
     files.filter((file) => statSync(file).isFile()).map((file) => readFileSync(file)),
   )
+  const secrets = ['FAKE-weather-key-do-not-leak']
+  for (const user of ['alice', 'bob']) {
+    const credential = await accounts.notes.remove(user)
+    assert(credential?.accessToken && credential.refreshToken)
+    secrets.push(credential.accessToken, credential.refreshToken)
+  }
   assert(bytes.includes('alice'))
   assert(received.some((text) => text.includes('There are none.')))
   for (const secret of secrets) {
     assert(!bytes.includes(secret))
     assert(!received.some((text) => text.includes(secret)))
   }
+  // That bob has declined.
+  assert.deepEqual(logged, ['AuthorizationResponseError at /connect/notes/callback'])
 })
