@@ -1,5 +1,5 @@
-// npm run bench: runs every measurement in processes of their own, prints the results, and writes RESULTS.md and
-// chart.svg. With --quick it only shows that everything runs, and writes nothing.
+// npm run bench: runs every measurement in processes of their own, prints the results, and writes docs/results.md
+// and docs/chart.svg. With --quick it only shows that everything runs, and writes nothing.
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -322,6 +322,6 @@ const chart = chartOf('What it costs: ratios to the same work without this packa
   call('Node.js 24', 'http', overHttp, 1.05),
 ])
 if (!isQuick) {
-  writeFileSync(fileURLToPath(new URL('../RESULTS.md', import.meta.url)), text)
-  writeFileSync(fileURLToPath(new URL('../chart.svg', import.meta.url)), chart)
+  writeFileSync(fileURLToPath(new URL('../../../docs/results.md', import.meta.url)), text)
+  writeFileSync(fileURLToPath(new URL('../../../docs/chart.svg', import.meta.url)), chart)
 }

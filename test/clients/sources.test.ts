@@ -21,6 +21,9 @@ const requestOf = (sub: unknown): CredentialRequest => ({
 test('its code compiles', () => {
   assert.equal(document.complaints, '')
   assert.deepEqual(document.headings, [
+    'An API key in a header of your own',
+    'By who is calling',
+    'By the tool',
     'A cache',
     'HashiCorp Vault and OpenBao',
     'AWS Secrets Manager',
@@ -52,6 +55,27 @@ const fieldsOf = async (source: CredentialSource, sub: unknown) => {
   return { ...credential.fields }
 }
 const NOT_FOUND = { code: 'ERR_CREDENTIAL_NOT_FOUND' }
+
+test('by who is calling: two users of one client get each their own, and others none', async () => {
+  const { fromVault, vault } = await document.load<{
+    fromVault: CredentialSource
+    vault: Map<string, string>
+  }>('By who is calling')
+  const requestBy = (sub: unknown) => ({
+    headers: undefined,
+    authInfo: { token: 'FAKE', clientId: 'one-app', scopes: [], extra: { sub } },
+  })
+  vault.set('anna', 'FAKE-of-anna').set('bob', 'FAKE-of-bob')
+  vault.set('one-app', 'FAKE-of-the-app').set('undefined', 'FAKE-of-nobody')
+  for (const user of ['anna', 'bob']) {
+    const credential = await fromVault(requestBy(user))
+    assert.equal(credential.accessToken, `FAKE-of-${user}`)
+  }
+  const { token, clientId } = requestBy('anna').authInfo
+  const nobody = [requestBy('carol'), requestBy(undefined), requestBy(7), { headers: undefined }]
+  for (const request of [...nobody, { headers: undefined, authInfo: { token, clientId } }])
+    await assert.rejects(async () => fromVault(request), NOT_FOUND)
+})
 
 describe('a cache', () => {
   test('serves whom it knows, and nobody else', async () => {

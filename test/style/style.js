@@ -9,7 +9,6 @@ const LAID_OUT = [
   // Lines of a table in Markdown would all change with its longest cell.
   '!README.md',
   '!docs',
-  '!test/bench/RESULTS.md',
   '!**/package-lock.json',
 ]
 

@@ -1,48 +1,82 @@
+// README.md and the pages of docs/: their code compiles, and their servers run.
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { format } from 'node:util'
-import { spawn } from 'node:child_process'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
-import { OAuthCredential, runWithCredentials } from 'mcp-credentials'
-import type { CredentialSource } from 'mcp-credentials'
+import {
+  bindToScope,
+  ConnectRequiredError,
+  getCredentials,
+  OAuthCredential,
+  parseEnv,
+  parseHeaders,
+  runWithCredentials,
+} from 'mcp-credentials'
 import { clientV2, listen, peerOf } from './wirings.js'
 import type { Peer, Result } from './wirings.js'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const readme = readFileSync(here('../../../README.md'), 'utf8')
+const root = here('../../../')
 
 interface Block {
   readonly code: string
+  readonly page: string
   readonly heading: string
   /** From the comment above a complete server: how to reach it, its variables, its tool and the tool's arguments. */
   readonly server: string[] | undefined
 }
 
-const blocks: Block[] = []
-let heading = ''
-for (const [, title, server, code] of readme.matchAll(
-  /^#+ (.+)$|^(?:<!-- server: (.+) -->\n)?```ts\n([^]*?)^```$/gm,
-)) {
-  if (title !== undefined) heading = title
-  else if (code !== undefined) blocks.push({ code, heading, server: server?.split(' ') })
+/** Pages with code that other tests compile, since it needs other packages, or none that is complete. */
+const ELSEWHERE = [
+  'docs/accounts.md',
+  'docs/frameworks.md',
+  'docs/operating.md',
+  'docs/refresh.md',
+  'docs/scrubbing.md',
+  'docs/sources.md',
+]
+
+const pages = [
+  'README.md',
+  ...readdirSync(`${root}docs`)
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+].filter((page) => !ELSEWHERE.includes(page))
+
+function blocksOf(page: string): Block[] {
+  const blocks: Block[] = []
+  let heading = ''
+  for (const [, title, server, code] of readFileSync(root + page, 'utf8').matchAll(
+    /^#+ (.+)$|^(?:<!-- server: (.+) -->\n)?```ts\n([^]*?)^```$/gm,
+  )) {
+    if (title !== undefined) heading = title
+    else if (code !== undefined) blocks.push({ code, page, heading, server: server?.split(' ') })
+  }
+  return blocks
 }
 
-/** The API that the README's tools call: it says which secret it was sent, without showing it. */
+// test/consumers has the test of a tool: it needs a test runner.
+const blocks = pages.flatMap(blocksOf).filter(({ heading }) => heading !== 'A tool')
+
+/** The API that the tools of the documents call: it says which secret it was sent, without showing it. */
 const known = new Map([
   ['FAKE-readme-weather-key', 'weather'],
   ['Bearer FAKE-readme-calendar-token', 'calendar'],
   ['Bearer FAKE-readme-github-token', 'github'],
   ['Bearer FAKE-readme-gateway-token', 'gateway'],
 ])
-const folder = here('readme')
+const folder = here('documents')
+const tsc = here('../../../node_modules/typescript/bin/tsc')
+const API = /https:\/\/api\.(?:\w+\.example|github\.com)/g
 let api: Awaited<ReturnType<typeof listen>>
 
 before(async () => {
@@ -56,31 +90,18 @@ before(async () => {
     writeFileSync(
       `${folder}/block-${index}.ts`,
       code
-        .replace(/https:\/\/api\.\w+\.example/g, api.url.origin)
+        .replace(API, api.url.origin)
         .replaceAll('createFetch({', 'createFetch({ allowInsecureLoopback: true,'),
     )
   }
-  // As a user's project has it: strict, and nothing more.
-  const compilerOptions = {
-    target: 'es2022',
-    module: 'nodenext',
-    strict: true,
-    skipLibCheck: true,
-    types: ['node'],
-    rootDir: '.',
-    outDir: '.',
-  }
-  writeFileSync(
-    `${folder}/tsconfig.json`,
-    JSON.stringify({ compilerOptions, include: ['*.ts'], exclude: [] }),
-  )
+  // As the README says.
+  spawnSync(process.execPath, [tsc, '--init', '--types', 'node'], { cwd: folder })
 })
 
 after(() => api.close())
 
-test('every code block of the README compiles', () => {
-  assert(blocks.length >= 9)
-  const tsc = here('../../../node_modules/typescript/bin/tsc')
+test('every code block compiles in the project that tsc --init makes', () => {
+  assert(blocks.length >= 20)
   const { stdout, status } = spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' })
   assert.equal(stdout, '')
   assert.equal(status, 0)
@@ -121,21 +142,21 @@ async function overHttp(script: string, era: 'of 2025' | 'of 2026'): Promise<Pee
 
 const textOf = (result: Result) => result.content?.[0]?.text
 
-describe('the complete servers of the README work', () => {
-  for (const [index, { server, heading }] of blocks.entries()) {
-    if (!server) continue
+describe('the complete servers of the documents work', () => {
+  for (const [index, { server, page, heading }] of blocks.entries()) {
+    if (!server || server[0] === 'accounts') continue
     const [transport, ...words] = server
     const variablesOf = () =>
       Object.fromEntries(
         words
           .filter((word) => word.includes('='))
-          .map((word) => word.replace(/https:\/\/api\.\w+\.example/, api.url.origin).split('=')),
+          .map((word) => word.replace(API, api.url.origin).split('=')),
       )
     const [tool = '', ...names] = words.filter((word) => !word.includes('='))
     const args = Object.fromEntries(names.map((name) => [name, 'any']))
     const script = `${folder}/block-${index}.js`
 
-    test(`${heading} (${index})`, async () => {
+    test(`${page}: ${heading} (${index})`, async () => {
       const isHttp = transport !== 'stdio'
       const peer = isHttp
         ? await overHttp(script, transport === 'http' ? 'of 2026' : 'of 2025')
@@ -187,39 +208,7 @@ function modulesWith(name: string): Promise<Record<string, unknown>>[] {
   )
 }
 
-describe('a source by who is calling', () => {
-  // Two users of one application.
-  const of = (sub: unknown) => ({
-    headers: undefined,
-    authInfo: { token: 'FAKE', clientId: 'one-app', scopes: [], extra: { sub } },
-  })
-  const valid = (accessToken: string) =>
-    new OAuthCredential({ accessToken, extra: { account: accessToken } })
-
-  for (const [name, store, put] of [
-    ['fromVault', 'vault', (accessToken: string) => accessToken],
-    ['fromAccounts', 'accounts', valid],
-  ] as const) {
-    test(`${name} gives two users of one client each their own, and others none`, async () => {
-      const modules = await Promise.all(modulesWith(name))
-      assert.equal(modules.length, 1)
-      const source = modules[0]?.[name] as CredentialSource
-      const stored = modules[0]?.[store] as Map<string, unknown>
-      stored.set('anna', put('FAKE-of-anna')).set('bob', put('FAKE-of-bob'))
-      stored.set('one-app', put('FAKE-of-the-app')).set('undefined', put('FAKE-of-nobody'))
-      for (const user of ['anna', 'bob']) {
-        const credential = await source(of(user))
-        assert.equal(credential.accessToken, `FAKE-of-${user}`)
-      }
-      const nobody = [of('carol'), of(undefined), of(7), { headers: undefined }]
-      const { token, clientId } = of('anna').authInfo
-      for (const request of [...nobody, { headers: undefined, authInfo: { token, clientId } }])
-        await assert.rejects(async () => source(request), { code: 'ERR_CREDENTIAL_NOT_FOUND' })
-    })
-  }
-})
-
-test('what a gateway of the README passes on has nothing of the caller but what MCP needs', async () => {
+test('what a gateway of the documents passes on has nothing of the caller but what MCP needs', async () => {
   process.env['GATEWAY_KEY'] = 'FAKE-readme-key-0123456789abcdef-do-not-leak'
   const modules = await Promise.all(modulesWith('headersFor'))
   assert.equal(modules.length, 2)
@@ -255,7 +244,7 @@ test('what a gateway of the README passes on has nothing of the caller but what 
   }
 })
 
-test('the log of the README shows no secret, in whatever shows more than its properties', async () => {
+test('the log of the documents shows no secret, in whatever shows more than its properties', async () => {
   const [module] = await Promise.all(modulesWith('log'))
   const log = module?.['log'] as (...values: unknown[]) => void
   const token = 'FAKE-logged-0123456789abcdef'
@@ -288,7 +277,93 @@ test('the log of the README shows no secret, in whatever shows more than its pro
   }
 })
 
-test('the example for tests runs', async () => {
-  const index = blocks.findIndex(({ heading }) => heading === 'In tests')
+test('the test of a whole server passes', async () => {
+  const index = blocks.findIndex(({ heading }) => heading === 'A whole server')
   await import(pathToFileURL(`${folder}/block-${index}.js`).href)
+})
+
+describe('the server of the README that keeps accounts', () => {
+  const password = 'FAKE-readme-password-of-alice'
+  const accessToken = 'FAKE-readme-connected-token'
+  const authorization = `Bearer ${password}`
+  const browser = { authorization: `Basic ${btoa(`alice:${password}`)}` }
+  let child: ChildProcess
+  let origin: string
+
+  before(async () => {
+    known.set(`Bearer ${accessToken}`, 'alice')
+    const index = blocks.findIndex(({ server }) => server?.[0] === 'accounts')
+    const script = `${folder}/block-${index}.js`
+    const port = await freePort()
+    origin = `http://127.0.0.1:${port}`
+    const ACCOUNT_KEY = Buffer.alloc(32, 7).toString('base64')
+    const env = { PORT: `${port}`, ALICE_PASSWORD: password, ACCOUNT_KEY }
+    child = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+    assert(child.stdout)
+    const [printed] = await once(child.stdout, 'data', { signal: AbortSignal.timeout(10_000) })
+    assert.equal(String(printed), `${origin}/mcp\n`)
+  })
+  after(async () => {
+    child.kill()
+    await once(child, 'exit')
+  })
+
+  // As the README does it with curl.
+  async function whoami(headers: Record<string, string>): Promise<string> {
+    const response = await fetch(`${origin}/mcp`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        ...headers,
+      },
+      body: '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami"}}',
+    })
+    return response.text()
+  }
+
+  test('gives a link, connects by it once, and goes on', async () => {
+    assert.equal(await whoami({ authorization: 'Bearer FAKE-of-nobody' }), 'Who is it?')
+    const asked = await whoami({ authorization })
+    const link = /http:[^"\s]+ticket=[\w-]+/.exec(asked)?.[0] ?? ''
+    const ticket = new URL(link).searchParams.get('ticket') ?? ''
+    assert.equal((await fetch(link)).status, 401)
+    const page = await (await fetch(link, { headers: browser })).text()
+    assert(page.includes(`value="${ticket}"`), page)
+    const body = new URLSearchParams({ ticket, token: accessToken })
+    const connect = () => fetch(`${origin}/connect`, { method: 'POST', headers: browser, body })
+    assert.match(await (await connect()).text(), /^GitHub is connected/)
+    assert.match(await whoami({ authorization }), /the API knows alice/)
+    const again = await connect()
+    assert.equal(again.status, 403)
+    assert.match(await again.text(), /^This link is not yours/)
+  })
+})
+
+describe('the errors of the README are what people meet', () => {
+  const sections = readFileSync(`${root}README.md`, 'utf8').split('\n## ')
+  const section = sections.find((text) => text.startsWith('The five errors')) ?? ''
+  const messages = [...section.matchAll(/^\| `([^`]+)` \|/gm)].map(([, message = '']) => message)
+  const thrownBy = (fn: () => unknown): string => {
+    try {
+      return String(fn())
+    } catch (error) {
+      return String(error)
+    }
+  }
+  const credential = new OAuthCredential({ accessToken: 'FAKE-readme-ended-token' })
+  const OCCASIONS: readonly (() => unknown)[] = [
+    () => parseEnv('GITHUB_', {}, 'oauth'),
+    () => parseHeaders({}, 'oauth'),
+    () => getCredentials(),
+    () => runWithCredentials(credential, () => bindToScope(() => getCredentials()))(),
+    () => new ConnectRequiredError('https://mcp.example.com/connect'),
+  ]
+  test('there are five', () => assert.equal(messages.length, OCCASIONS.length))
+  for (const [index, occasion] of OCCASIONS.entries()) {
+    test(`number ${index + 1} is what is thrown`, () => {
+      const thrown = thrownBy(occasion)
+      assert(thrown.includes(messages[index] ?? 'no message'), `${thrown} ${messages[index]}`)
+    })
+  }
 })
