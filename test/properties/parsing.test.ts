@@ -88,7 +88,7 @@ describe('parseEnv reads what was written', () => {
       clientId: value,
       clientSecret: value,
       tokenUri: value,
-      scopes: fc.array(visible(',"'), { minLength: 1, maxLength: 4 }),
+      scopes: fc.array(visible(`,"'`), { minLength: 1, maxLength: 4 }),
       expiresAt: date,
       extra: fc.dictionary(fc.stringMatching(/^[a-z][a-z0-9_]{0,10}$/), value, { maxKeys: 3 }),
     })
