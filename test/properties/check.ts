@@ -12,6 +12,7 @@ console.log(`properties with SEED=${seed} RUNS=${factor}`)
 export const runs = (numRuns: number): fc.Parameters<unknown> => ({
   seed,
   numRuns: numRuns * factor,
+  includeErrorInReport: true,
 })
 
 /** Asserts a property; fast-check prints the smallest case that breaks it. */
