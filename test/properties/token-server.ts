@@ -28,6 +28,8 @@ export class Grant {
   readonly issued = new Map<string, Token>()
   readonly replaced = new Set<string>()
   isRevoked = false
+  /** How it was answered last. */
+  last: Answer['kind'] | undefined
   requests = 0
   inFlight = 0
   /** What was done that no client may do. */
@@ -57,6 +59,7 @@ export class Grant {
 
   end(answer: Answer): Response {
     this.inFlight -= 1
+    this.last = answer.kind
     switch (answer.kind) {
       case 'token':
         return this.#token(answer.rotates, answer.seconds)
