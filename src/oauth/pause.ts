@@ -10,10 +10,10 @@ export class Pause {
   /** What went wrong; `undefined` where nothing did. */
   error: unknown
 
-  /** A clock that was set back ends it. */
+  /** A clock that was set back ends it for good: it must not come on again as the clock goes on. */
   get isOn(): boolean {
-    const left = this.#until - Date.now()
-    return left > 0 && left <= this.#length
+    if (this.#until - Date.now() > this.#length) this.#until = 0
+    return Date.now() < this.#until
   }
 
   /** For so many milliseconds, by default as after the error. */
