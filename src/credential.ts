@@ -39,7 +39,28 @@ export interface OAuthProperties {
   readonly extra?: JsonObject | undefined
 }
 
+// Node.js and Bun, then Deno.
+const INSPECT_HOOKS = [Symbol.for('nodejs.util.inspect.custom'), Symbol.for('Deno.customInspect')]
+
+/** What prints an object prints the text instead. */
+function printAs(object: object, text: () => string, ...hooks: symbol[]): void {
+  for (const hook of [...hooks, ...INSPECT_HOOKS])
+    Object.defineProperty(object, hook, { value: text })
+}
+
 const NOTHING: Readonly<Record<string, never>> = Object.freeze(Object.create(null))
+
+// What all maps of fields inherit.
+const FIELDS_PROTOTYPE = Object.create(null, { toJSON: { value: printedFields } })
+printAs(FIELDS_PROTOTYPE, printedText, Symbol.toPrimitive)
+
+function printedFields(this: Fields): JsonValue {
+  return redactStrings(this)
+}
+
+function printedText(this: Fields): string {
+  return JSON.stringify(this)
+}
 
 /**
  * A set of named secrets, such as an API key. It never prints one.
@@ -51,7 +72,7 @@ const NOTHING: Readonly<Record<string, never>> = Object.freeze(Object.create(nul
  * new StaticCredential({ apiKey: 'not-a-real-key' }).field('apiKey')
  */
 export class StaticCredential {
-  readonly #fields: Record<string, string> = Object.create(null)
+  readonly #fields: Record<string, string> = Object.create(FIELDS_PROTOTYPE)
 
   constructor(fields: Fields, origin = 'A static credential') {
     assertObject(fields, 'The fields of a credential', "{ apiKey: '…' }")
@@ -63,6 +84,7 @@ export class StaticCredential {
       if (problem) assertNo(problem, `${origin}: ${describeField(name, index + 1)}`)
       this.#fields[name] = value
     })
+    Object.freeze(this.#fields)
     Object.freeze(this)
   }
 
@@ -73,7 +95,7 @@ export class StaticCredential {
 
   /** The secrets, to be taken out on purpose (`{ ...fields }`); as JSON, text or in a log each shows as `[redacted]`. */
   get fields(): Fields {
-    return Object.isFrozen(this.#fields) ? this.#fields : freezeFields(this.#fields)
+    return this.#fields
   }
 
   /** Empty: static credentials have none. */
@@ -90,7 +112,7 @@ export class StaticCredential {
    * const apiKey = getCredentials('static').field('apiKey')
    */
   field(name: string): string {
-    const value = Object.keys(this.#fields).includes(name) ? this.#fields[name] : undefined
+    const value = Object.hasOwn(this.#fields, name) && this.#fields[name]
     if (value) return value
     const present = Object.keys(this.#fields).map((key, index) => describeField(key, index + 1))
     throw new CredentialError(
@@ -106,7 +128,7 @@ export class StaticCredential {
 
   /** Without any secret. */
   toJSON(): object {
-    return { type: this.type, fields: redactFields(this.#fields) }
+    return { type: this.type, fields: redactStrings(this.#fields) }
   }
 
   /** Without any secret. */
@@ -115,7 +137,7 @@ export class StaticCredential {
   }
 
   get [Symbol.toStringTag](): string {
-    return #fields in this ? tagOf('StaticCredential', this.#fields) : 'StaticCredential'
+    return tagOf('StaticCredential', #fields in this && Object.entries(this.#fields).sort())
   }
 }
 
@@ -126,6 +148,8 @@ const fieldValueProblem = (value: unknown): Problem =>
 export interface StaticCredential extends Readonly<
   Record<Exclude<keyof OAuthProperties, 'extra'>, undefined>
 > {}
+
+const TEXTS = ['refreshToken', 'clientId', 'clientSecret', 'tokenUri'] as const
 
 /**
  * An OAuth 2.0 access token with what belongs to it. It never prints a secret.
@@ -139,55 +163,50 @@ export interface StaticCredential extends Readonly<
  * new OAuthCredential({ accessToken: 'not-a-real-token', scopes: ['repo'], expiresAt: new Date(Date.now() + 3_600_000) })
  */
 export class OAuthCredential {
-  readonly #values: CheckedProperties
+  readonly #values: Values
+
+  static {
+    const { prototype } = this
+    for (const property of ['accessToken', ...TEXTS, 'scopes', 'extra'] as const) {
+      const get = function (this: OAuthCredential) {
+        return this.#values[property]
+      }
+      Object.defineProperty(prototype, property, { get })
+    }
+  }
 
   constructor(
     properties: OAuthProperties,
     origins: Partial<Record<keyof OAuthProperties, string>> = {},
   ) {
     assertObject(properties, 'The properties of a credential', "{ accessToken: '…' }")
-    this.#values = checkProperties(properties, (property) => origins[property] ?? property)
+    const nameOf = (property: keyof OAuthProperties) => origins[property] ?? property
+    const { accessToken, refreshToken, clientId, clientSecret, tokenUri } = properties
+    if (accessToken === undefined || accessToken === '') {
+      const message = `An OAuth credential needs ${nameOf('accessToken')}.`
+      throw new CredentialError('ERR_CREDENTIAL_MISSING', message)
+    }
+    assertNo(tokenProblem(accessToken), nameOf('accessToken'))
+    for (const property of TEXTS) assertNo(partProblem(properties[property]), nameOf(property))
+    const { scopes, expiresAt, extra } = properties
+    if (scopes !== undefined) assertNo(scopesProblem(scopes), nameOf('scopes'))
+    if (expiresAt !== undefined) assertNo(dateProblem(expiresAt), nameOf('expiresAt'))
+    this.#values = {
+      accessToken,
+      refreshToken,
+      clientId,
+      clientSecret,
+      tokenUri,
+      scopes: scopes?.length ? Object.freeze([...scopes]) : undefined,
+      expiresAt: expiresAt?.getTime(),
+      extra: extra === undefined ? NOTHING : copyJsonObject(extra, nameOf('extra')),
+    }
     Object.freeze(this)
   }
 
   /** Tells the two classes apart. */
   get type(): 'oauth' {
     return 'oauth'
-  }
-
-  /** The access token alone, without `Bearer`. */
-  get accessToken(): string {
-    return this.#values.accessToken
-  }
-
-  /** What a new access token is had with. */
-  get refreshToken(): string | undefined {
-    return this.#values.refreshToken
-  }
-
-  /** The client that the tokens were issued to. */
-  get clientId(): string | undefined {
-    return this.#values.clientId
-  }
-
-  /** The client's secret, where it has one. */
-  get clientSecret(): string | undefined {
-    return this.#values.clientSecret
-  }
-
-  /** The token endpoint. */
-  get tokenUri(): string | undefined {
-    return this.#values.tokenUri
-  }
-
-  /** The scopes that were granted; `undefined` when they are unknown. */
-  get scopes(): readonly string[] | undefined {
-    return this.#values.scopes
-  }
-
-  /** What else belongs to the account, such as a tenant. */
-  get extra(): JsonObject {
-    return this.#values.extra
   }
 
   /** Empty: OAuth credentials have none. */
@@ -249,54 +268,27 @@ export class OAuthCredential {
   }
 
   get [Symbol.toStringTag](): string {
-    return #values in this ? tagOf('OAuthCredential', this.#values) : 'OAuthCredential'
+    return tagOf('OAuthCredential', #values in this && this.#values)
   }
+}
+
+// Its properties are found in #values, as they are.
+export interface OAuthCredential extends Readonly<Omit<Values, 'expiresAt'>> {}
+
+interface Values extends Omit<OAuthProperties, 'expiresAt' | 'extra'> {
+  /** In milliseconds since 1970. */
+  readonly expiresAt: number | undefined
+  /** What else belongs to the account, such as a tenant. */
+  readonly extra: JsonObject
+}
+
+function partProblem(value: unknown): Problem {
+  if (value === '') return 'must not be empty'
+  return value === undefined ? undefined : textProblem(value)
 }
 
 /** What a tool gets. `type` tells the two apart; every property exists on both. */
 export type ResolvedCredential = StaticCredential | OAuthCredential
-
-interface CheckedProperties extends Omit<OAuthProperties, 'expiresAt' | 'extra'> {
-  /** In milliseconds since 1970. */
-  readonly expiresAt: number | undefined
-  readonly extra: JsonObject
-}
-
-function checkProperties(
-  properties: OAuthProperties,
-  nameOf: (property: keyof OAuthProperties) => string,
-): CheckedProperties {
-  const { accessToken, scopes, expiresAt, extra } = properties
-  if (accessToken === undefined || accessToken === '')
-    throw new CredentialError(
-      'ERR_CREDENTIAL_MISSING',
-      `An OAuth credential needs ${nameOf('accessToken')}.`,
-    )
-  assertNo(tokenProblem(accessToken), nameOf('accessToken'))
-  if (expiresAt !== undefined) assertNo(dateProblem(expiresAt), nameOf('expiresAt'))
-  const checkText = (property: 'refreshToken' | 'clientId' | 'clientSecret' | 'tokenUri') => {
-    const value = properties[property]
-    if (value === '') assertNo('must not be empty', nameOf(property))
-    if (value !== undefined) assertNo(textProblem(value), nameOf(property))
-    return value
-  }
-  return {
-    accessToken,
-    refreshToken: checkText('refreshToken'),
-    clientId: checkText('clientId'),
-    clientSecret: checkText('clientSecret'),
-    tokenUri: checkText('tokenUri'),
-    scopes: scopes === undefined ? undefined : checkScopes(scopes, nameOf('scopes')),
-    expiresAt: expiresAt?.getTime(),
-    extra: extra === undefined ? NOTHING : copyJsonObject(extra, nameOf('extra')),
-  }
-}
-
-function checkScopes(scopes: readonly string[], name: string): readonly string[] | undefined {
-  const copy = Array.isArray(scopes) ? Object.freeze([...scopes]) : scopes
-  assertNo(scopesProblem(copy), name)
-  return copy.length === 0 ? undefined : copy
-}
 
 /** A secret that belongs to a credential besides its own, by name. */
 export type RelatedSecret = readonly [name: string, value: string]
@@ -351,12 +343,7 @@ export function typeFor(
 const printedName = (name: string, index: number): string =>
   looksLikeAName(name) ? name : describeField(name, index + 1)
 
-function redactFields(fields: Fields): Fields {
-  const names = Object.keys(fields).map(printedName)
-  return Object.fromEntries(names.map((name) => [name, REDACTED]))
-}
-
-/** No secret belongs into `extra`, but people put some there. */
+/** All that fields are, and what people put into `extra`, where no secret belongs. */
 function redactStrings(value: JsonValue): JsonValue {
   if (typeof value === 'string') return REDACTED
   if (typeof value !== 'object' || value === null) return value
@@ -368,21 +355,8 @@ function redactStrings(value: JsonValue): JsonValue {
   return Object.fromEntries(entries)
 }
 
-// Node.js and Bun, then Deno.
-const INSPECT_HOOKS = [Symbol.for('nodejs.util.inspect.custom'), Symbol.for('Deno.customInspect')]
-
-function freezeFields(fields: Record<string, string>): Fields {
-  Object.defineProperty(fields, 'toJSON', { value: () => redactFields(fields) })
-  for (const hook of [Symbol.toPrimitive, ...INSPECT_HOOKS]) {
-    Object.defineProperty(fields, hook, { value: () => JSON.stringify(fields) })
-  }
-  return Object.freeze(fields)
-}
-
-for (const prototype of [StaticCredential.prototype, OAuthCredential.prototype]) {
-  for (const hook of INSPECT_HOOKS)
-    Object.defineProperty(prototype, hook, { value: prototype.toString })
-}
+printAs(StaticCredential.prototype, StaticCredential.prototype.toString)
+printAs(OAuthCredential.prototype, OAuthCredential.prototype.toString)
 
 const SEED = Math.floor(Math.random() * 2 ** 32)
 
@@ -390,10 +364,11 @@ const SEED = Math.floor(Math.random() * 2 ** 32)
  * Test runners do not see private fields, but compare tags: by this one, credentials with different secrets differ. It is 16
  * bits of an FNV-1a hash, and starts with a random number, so that it tells nothing of the secrets.
  */
-function tagOf(name: string, values: object): string {
-  const entries = Object.entries(values).sort(([one], [other]) => (one < other ? -1 : 1))
+function tagOf(name: string, secrets: unknown): string {
+  // The class itself has none.
+  if (secrets === false) return name
   let hash = SEED
-  for (const character of JSON.stringify(entries))
+  for (const character of JSON.stringify(secrets))
     hash = Math.imul(hash ^ Number(character.codePointAt(0)), 16_777_619)
   return `${name} ${(hash >>> 16).toString(16)}`
 }

@@ -1,5 +1,5 @@
 import { OAuthCredential, StaticCredential, typeFor } from './credential.ts'
-import type { CredentialType, OAuthProperties, ResolvedCredential } from './credential.ts'
+import type { CredentialType, ResolvedCredential } from './credential.ts'
 import {
   assertObject,
   assertOptions,
@@ -12,7 +12,6 @@ import {
   describeField,
   listed,
   missingFields,
-  needsValues,
   parseFields,
   parseScopes,
   parseTimestamp,
@@ -44,7 +43,8 @@ export interface RefreshGrant {
   readonly extra?: JsonObject | undefined
 }
 
-const OAUTH_VARIABLES = {
+/** The variables by the properties that they hold. */
+export const OAUTH_VARIABLES = {
   accessToken: 'ACCESS_TOKEN',
   refreshToken: 'REFRESH_TOKEN',
   clientId: 'CLIENT_ID',
@@ -53,10 +53,6 @@ const OAUTH_VARIABLES = {
   scopes: 'SCOPES',
   expiresAt: 'EXPIRES_AT',
 } as const
-
-type OAuthVariable = keyof typeof OAUTH_VARIABLES
-
-const OAUTH_PROPERTIES = Object.keys(OAUTH_VARIABLES) as OAuthVariable[]
 
 /** Whether parseEnv reads a variable, by what stands behind the prefix in its name. */
 export const isVariable = (name: string): boolean =>
@@ -97,40 +93,128 @@ export function parseEnv(
 ): ResolvedCredential {
   assertObject(env, 'The environment', 'process.env')
   assertOptions(options, 'parseEnv', { fields: ['strings'] })
-  const { fields } = options
-  const asked = typeFor(type, fields)
-  const variables = new Variables(prefix, env)
-  return asServerFault(() =>
-    typeToRead(variables, asked) === 'oauth'
+  const asked = typeFor(type, options.fields)
+  return parseVariables(new Variables(prefix, env), asked, options.fields)
+}
+
+type Asked = CredentialType | undefined
+
+const SECOND = 1000
+
+/** The variables of a prefix, by what stands behind it in their names. */
+export class Variables {
+  readonly start: string
+  /** The names of those that there are; `undefined` in Deno without its permission to list them. */
+  readonly names: readonly string[] | undefined
+  readonly #env: Environment
+  readonly #seen = new Map<string, unknown>()
+  #listedAt = Date.now()
+
+  constructor(prefix: string, env: Environment) {
+    assertPrefix(prefix)
+    this.start = prefix.toUpperCase()
+    this.names = listAllowedNames(this.start, env)
+    this.#env = env
+  }
+
+  /** Whether one that was read has another value by now, or whether there are others, which is looked at once a second. */
+  hasChanged(env: Environment): boolean {
+    for (const [variable, value] of this.#seen) if (env[variable] !== value) return true
+    // To list the names of 100 variables costs 28 µs, to read one by its name 0.1 µs.
+    if (Math.abs(Date.now() - this.#listedAt) < SECOND) return false
+    this.#listedAt = Date.now()
+    return String(listAllowedNames(this.start, env)) !== String(this.names)
+  }
+
+  isSet(name: string): boolean {
+    return Boolean(this.#get(name))
+  }
+
+  /** The value of a variable that is set. */
+  read(name: string): string | undefined {
+    const value = this.#get(name)
+    if (value === undefined || value === '') return undefined
+    assertNo(valueProblem(value), this.start + name)
+    return String(value)
+  }
+
+  /** What `parse` makes of the value. */
+  parse<T>(name: string, parse: (text: string, variable: string) => T): T | undefined {
+    const text = this.read(name)
+    return text === undefined ? undefined : parse(text, this.start + name)
+  }
+
+  /** Those that are set, by what stands behind `part` in their names. */
+  readUnder(
+    part: string,
+    names: readonly string[] = this.names ?? [],
+  ): [name: string, value: string][] {
+    return names.flatMap((name) => {
+      const value = name.startsWith(part) ? this.read(name) : undefined
+      return value === undefined ? [] : [[name.slice(part.length), value]]
+    })
+  }
+
+  /** Unlike extras, fields are needed: Deno says by itself what permission it takes to list them. */
+  readFields(): [name: string, value: string][] {
+    return this.readUnder('FIELD_', this.names ?? listNames(this.start, this.#env))
+  }
+
+  #get(name: string): unknown {
+    const variable = this.start + name
+    const value: unknown = this.#env[variable]
+    this.#seen.set(variable, value)
+    return value
+  }
+}
+
+/** Refuses a prefix that is not a string. */
+export function assertPrefix(prefix: unknown): void {
+  if (typeof prefix === 'string') return
+  const message = 'The prefix of the variables must be a string, such as "WEATHER_".'
+  throw misuse('ERR_INVALID_ARG_TYPE', message)
+}
+
+function listNames(start: string, env: Environment): string[] {
+  const variables = Object.keys(env).filter((variable) => variable.startsWith(start))
+  return variables.map((variable) => variable.slice(start.length))
+}
+
+function listAllowedNames(start: string, env: Environment): string[] | undefined {
+  try {
+    return listNames(start, env)
+  } catch {
+    return undefined
+  }
+}
+
+/** What people paste, and what no shell or .env loader has changed. */
+function valueProblem(value: unknown): Problem {
+  // Workers can bind other things than strings.
+  if (typeof value !== 'string') return 'must be a string'
+  if (/^(["']).*\1$/s.test(value)) return 'has quotes around it, which nothing removes: omit them'
+  if (!/^\$\{[\w:.-]+\}$/.test(value)) return undefined
+  return 'refers to a variable, which nothing has expanded: write the value itself'
+}
+
+/** As parseEnv. */
+export const parseVariables = (
+  variables: Variables,
+  type: Asked,
+  fields: readonly string[] | undefined,
+): ResolvedCredential =>
+  asServerFault(() =>
+    typeToRead(variables, type) === 'oauth'
       ? parseOAuth(variables)
       : parseStatic(variables, fields),
   )
-}
 
 /** As parseEnv for OAuth; without an access token, what it takes to get one. */
-export function parseRefreshableEnv(
-  prefix: string,
-  env: Environment,
-): OAuthCredential | RefreshGrant {
-  const variables = new Variables(prefix, env)
-  return asServerFault(() => {
+export const parseRefreshable = (variables: Variables): OAuthCredential | RefreshGrant =>
+  asServerFault(() => {
     typeToRead(variables, 'oauth')
-    return variables.read('ACCESS_TOKEN') ? parseOAuth(variables) : parseGrant(variables)
+    return variables.isSet('ACCESS_TOKEN') ? parseOAuth(variables) : parseGrant(variables)
   })
-}
-
-function parseGrant(variables: Variables): RefreshGrant {
-  const { start } = variables
-  const { refreshToken, clientId, tokenUri, ...properties } = readProperties(variables)
-  if (!refreshToken || !clientId || !tokenUri) {
-    const others = `${start}REFRESH_TOKEN, ${start}CLIENT_ID and ${start}TOKEN_URI`
-    const advice = `Set ${start}ACCESS_TOKEN to the access token, or ${others} to get one.`
-    throw missing(variables, advice, 'oauth')
-  }
-  const { clientSecret, scopes, extra } = properties
-  // Frozen, so that a refresher knows it again without a look at what is in it.
-  return Object.freeze({ refreshToken, clientId, tokenUri, clientSecret, scopes, extra })
-}
 
 /** The environment is the server's own, whatever is wrong with it. */
 function asServerFault<T>(parse: () => T): T {
@@ -142,119 +226,7 @@ function asServerFault<T>(parse: () => T): T {
   }
 }
 
-/** The name of the variable that holds a property. */
-export const variableOf = (prefix: string, property: OAuthVariable): string =>
-  prefix.toUpperCase() + OAUTH_VARIABLES[property]
-
-/** The names of all variables that parseEnv may look at: those of one type, where that is declared. */
-export function variableNames(
-  prefix: string,
-  env: Environment,
-  type: CredentialType | undefined,
-): string[] {
-  const variables = new Variables(prefix, env)
-  const names = ['CRED_TYPE']
-  // Of the other type Deno may not allow any to be read.
-  const declared = type ?? variables.read('CRED_TYPE')
-  if (declared !== 'oauth') names.push('FIELDS', ...(variables.list('FIELD_') ?? []))
-  if (declared !== 'static')
-    names.push(...Object.values(OAUTH_VARIABLES), ...(variables.list('EXTRA_') ?? []))
-  return names.map((name) => variables.start + name)
-}
-
-/** Refuses a prefix that is not a string. */
-export function assertPrefix(prefix: unknown): void {
-  if (typeof prefix === 'string') return
-  throw misuse(
-    'ERR_INVALID_ARG_TYPE',
-    'The prefix of the variables must be a string, such as "WEATHER_".',
-  )
-}
-
-/** The variables of a prefix, by what stands behind it in their names. */
-class Variables {
-  readonly start: string
-  readonly #env: Environment
-
-  constructor(prefix: string, env: Environment) {
-    assertPrefix(prefix)
-    this.start = prefix.toUpperCase()
-    this.#env = env
-  }
-
-  /** The names that start with `part`; `undefined` in Deno without its permission to read every variable. */
-  list(part: string): string[] | undefined {
-    const { start } = this
-    try {
-      const names = Object.keys(this.#env).filter((name) => name.startsWith(start + part))
-      return names.map((name) => name.slice(start.length))
-    } catch {
-      return undefined
-    }
-  }
-
-  listSet(): string[] {
-    return (this.list('') ?? []).filter((name) => this.isSet(name))
-  }
-
-  isSet(name: string): boolean {
-    const value = this.#get(name)
-    return value !== undefined && value !== ''
-  }
-
-  /** The value of a variable that is set. */
-  read(name: string): string | undefined {
-    if (!this.isSet(name)) return undefined
-    const value = this.#get(name)
-    assertNo(valueProblem(value), this.start + name)
-    return String(value)
-  }
-
-  #get(name: string): unknown {
-    const { start } = this
-    try {
-      return this.#env[start + name]
-    } catch (error) {
-      if (error instanceof CredentialError) throw error
-      const permission = `--allow-env=${start === '' ? name : `${start}*`}`
-      throw new CredentialError(
-        'ERR_CREDENTIAL_UNAVAILABLE',
-        `${start}${name} cannot be read: Deno needs ${permission} for it.`,
-      )
-    }
-  }
-
-  /** The variables that are set, by what stands behind `part` in their names. */
-  readUnder(part: string, names = this.list(part) ?? []): [name: string, value: string][] {
-    return names.flatMap((name) => {
-      const value = this.read(name)
-      return value === undefined ? [] : [[name.slice(part.length), value]]
-    })
-  }
-
-  readFields(): [name: string, value: string][] {
-    const { start } = this
-    const names = this.list('FIELD_')
-    if (names !== undefined) return this.readUnder('FIELD_', names)
-    const cause = `${start}FIELD_* cannot be listed: Deno needs --allow-env, without names, for that.`
-    throw new CredentialError(
-      'ERR_CREDENTIAL_UNAVAILABLE',
-      `${cause} Or set ${start}FIELDS, or ${start}CRED_TYPE to oauth.`,
-    )
-  }
-}
-
-/** What people paste, and what no shell or .env loader has changed. */
-function valueProblem(value: unknown): Problem {
-  // Workers can bind other things than strings.
-  if (typeof value !== 'string') return 'must be a string'
-  if (/^(["']).*\1$/s.test(value)) return 'has quotes around it, which nothing removes: omit them'
-  if (/^\$\{[\w:.-]+\}$/.test(value))
-    return 'refers to a variable, which nothing has expanded: write the value itself'
-  return undefined
-}
-
-function typeToRead(variables: Variables, type: CredentialType | undefined): CredentialType {
+function typeToRead(variables: Variables, type: Asked): CredentialType {
   const variable = `${variables.start}CRED_TYPE`
   const declared = variables.read('CRED_TYPE') ?? type ?? typeOfWhatIsSet(variables)
   if (declared !== 'static' && declared !== 'oauth')
@@ -268,8 +240,8 @@ function typeToRead(variables: Variables, type: CredentialType | undefined): Cre
 
 function typeOfWhatIsSet(variables: Variables): CredentialType {
   const { start } = variables
-  const isOAuth = Boolean(variables.read('ACCESS_TOKEN') ?? variables.read('REFRESH_TOKEN'))
-  const isStatic = Boolean(variables.read('FIELDS')) || variables.readFields().length > 0
+  const isOAuth = variables.isSet('ACCESS_TOKEN') || variables.isSet('REFRESH_TOKEN')
+  const isStatic = variables.isSet('FIELDS') || variables.readFields().length > 0
   if (isOAuth && isStatic)
     throw invalidCredential(
       `Both a token and fields are set: set ${start}CRED_TYPE to oauth or static.`,
@@ -282,9 +254,9 @@ function typeOfWhatIsSet(variables: Variables): CredentialType {
 
 function parseStatic(variables: Variables, required: readonly string[] = []): StaticCredential {
   const { start } = variables
-  const json = variables.read('FIELDS')
-  const origin = json ? `${start}FIELDS` : `${start}FIELD_*`
-  const fields = json ? parseFields(json, origin) : Object.fromEntries(variables.readFields())
+  const json = variables.parse('FIELDS', (text, name) => parseFields(text, name, required))
+  if (json) return new StaticCredential(json, `${start}FIELDS`)
+  const fields = Object.fromEntries(variables.readFields())
   const names = missingFields(fields, required)
   const single = listed(names.map((name) => `${start}FIELD_${name}`))
   if (Object.keys(fields).length === 0) {
@@ -292,9 +264,8 @@ function parseStatic(variables: Variables, required: readonly string[] = []): St
     const advice = `Set ${start}FIELDS to a JSON object with a field, or ${each}.`
     throw missing(variables, advice, 'static', names)
   }
-  if (names.length === 0) return new StaticCredential(fields, origin)
-  if (json) throw invalidCredential(needsValues(origin, names))
-  throw invalidCredential(`Set ${single}.${hintOfName(variables, 'static', names)}`)
+  if (names.length === 0) return new StaticCredential(fields, `${start}FIELD_*`)
+  throw invalidCredential(`Set ${single}.${hintAt(variables, 'static', names)}`)
 }
 
 function parseOAuth(variables: Variables): OAuthCredential {
@@ -302,27 +273,39 @@ function parseOAuth(variables: Variables): OAuthCredential {
   const { accessToken, ...properties } = readProperties(variables)
   if (accessToken === undefined)
     throw missing(variables, `Set ${start}ACCESS_TOKEN to the access token.`, 'oauth')
-  const origins: Partial<Record<keyof OAuthProperties, string>> = { extra: `${start}EXTRA_*` }
-  for (const property of OAUTH_PROPERTIES) origins[property] = start + OAUTH_VARIABLES[property]
-  return new OAuthCredential({ ...properties, accessToken }, origins)
+  const origins = Object.entries(OAUTH_VARIABLES).map(([property, name]) => [
+    property,
+    start + name,
+  ])
+  const extra = `${start}EXTRA_*`
+  return new OAuthCredential(
+    { ...properties, accessToken },
+    { ...Object.fromEntries(origins), extra },
+  )
 }
 
-function readProperties(variables: Variables) {
-  const read = (property: OAuthVariable) => variables.read(OAUTH_VARIABLES[property])
-  const nameOf = (property: OAuthVariable) => variables.start + OAUTH_VARIABLES[property]
-  const texts = {
-    accessToken: read('accessToken'),
-    refreshToken: read('refreshToken'),
-    clientId: read('clientId'),
-    clientSecret: read('clientSecret'),
-    tokenUri: read('tokenUri'),
-  }
-  const list = read('scopes')
-  const scopes = list === undefined ? undefined : parseScopes(list, nameOf('scopes'))
-  const time = read('expiresAt')
-  const expiresAt = time === undefined ? undefined : parseTimestamp(time, nameOf('expiresAt'))
-  return { ...texts, scopes, expiresAt, extra: readExtra(variables) }
+function parseGrant(variables: Variables): RefreshGrant {
+  const { start } = variables
+  const { refreshToken, clientId, clientSecret, tokenUri, scopes, extra } =
+    readProperties(variables)
+  // Frozen, so that a refresher knows it again without a look at what is in it.
+  if (refreshToken && clientId && tokenUri)
+    return Object.freeze({ refreshToken, clientId, tokenUri, clientSecret, scopes, extra })
+  const others = `${start}REFRESH_TOKEN, ${start}CLIENT_ID and ${start}TOKEN_URI`
+  const advice = `Set ${start}ACCESS_TOKEN to the access token, or ${others} to get one.`
+  throw missing(variables, advice, 'oauth')
 }
+
+const readProperties = (variables: Variables) => ({
+  accessToken: variables.read('ACCESS_TOKEN'),
+  refreshToken: variables.read('REFRESH_TOKEN'),
+  clientId: variables.read('CLIENT_ID'),
+  clientSecret: variables.read('CLIENT_SECRET'),
+  tokenUri: variables.read('TOKEN_URI'),
+  scopes: variables.parse('SCOPES', parseScopes),
+  expiresAt: variables.parse('EXPIRES_AT', parseTimestamp),
+  extra: readExtra(variables),
+})
 
 function readExtra(variables: Variables): Readonly<Record<string, string>> {
   const extra: Record<string, string> = Object.create(null)
@@ -339,65 +322,46 @@ function readExtra(variables: Variables): Readonly<Record<string, string>> {
 function missing(
   variables: Variables,
   advice: string,
-  type: CredentialType | undefined,
+  type: Asked,
   fields: readonly string[] = [],
-): CredentialError {
-  const hint = hintOfType(variables, type) || hintOfName(variables, type, fields)
-  return new CredentialError('ERR_CREDENTIAL_MISSING', advice + hint)
+) {
+  return new CredentialError('ERR_CREDENTIAL_MISSING', advice + hintAt(variables, type, fields))
 }
 
 // Hints: what may have been meant, by the names of the variables that are set
 
-function hintOfType(variables: Variables, type: CredentialType | undefined): string {
-  const { start } = variables
-  if (start !== '' && !start.endsWith('_') && variables.list('_')?.length)
+function hintAt(variables: Variables, type: Asked, fields: readonly string[]): string {
+  const { start, names = [] } = variables
+  if (start !== '' && !start.endsWith('_') && names.some((name) => name.startsWith('_')))
     return ` There are variables that start with ${start}_: is that the prefix?`
-  const field = variables.listSet().find((name) => /^FIELDS$|^FIELD_./.test(name))
-  if (type === 'oauth' && field) return ` ${start}${field} is set: did you mean { type: "static" }?`
-  if (type === 'static' && variables.isSet('ACCESS_TOKEN'))
-    return ` ${start}ACCESS_TOKEN is set: did you mean { type: "oauth" }?`
-  return ''
-}
-
-function hintOfName(
-  variables: Variables,
-  type: CredentialType | undefined,
-  fields: readonly string[],
-): string {
-  const { start } = variables
-  const wanted = fields.map((name) => `FIELD_${name}`)
-  if (type !== 'static') wanted.push(...Object.values(OAUTH_VARIABLES))
-  for (const name of variables.listSet()) {
-    const spelling = spellingOf(name)
-    const alike = wanted.find((variable) => spellingOf(variable) === spelling)
-    // Without a prefix, everything that the shell sets would be a candidate.
-    const guess = start === '' ? undefined : guessFrom(name, type, fields)
-    const meant = alike ?? guess
-    if (meant !== undefined && !variables.isSet(meant))
-      return ` ${start}${name} is set: did you mean ${start}${meant}?`
+  for (const name of names.filter((each) => variables.isSet(each))) {
+    const meant = meantBy(name, start, type, fields)
+    if (meant === undefined || variables.isSet(meant)) continue
+    return ` ${start}${name} is set: did you mean ${meant.startsWith('{') ? meant : start + meant}?`
   }
   return ''
 }
 
-function guessFrom(
+function meantBy(
   name: string,
-  type: CredentialType | undefined,
+  start: string,
+  type: Asked,
   fields: readonly string[],
 ): string | undefined {
-  if (type !== 'static') {
-    if (/(?:^|_)(?:TOKEN|PAT)$/.test(name)) return OAUTH_VARIABLES.accessToken
-    if (/TOKEN_(?:URL|ENDPOINT)$/.test(name)) return OAUTH_VARIABLES.tokenUri
-  }
+  if (type === 'oauth' && /^FIELDS$|^FIELD_./.test(name)) return '{ type: "static" }'
+  const wanted = fields.map((field) => `FIELD_${field}`)
+  if (type !== 'static') wanted.push(...Object.values(OAUTH_VARIABLES))
+  const alike = wanted.find((variable) => spellingOf(variable) === spellingOf(name))
+  // Where names are declared, any other is something else; without a prefix it may be one of the shell.
+  if (alike !== undefined || fields.length > 0 || start === '') return alike
+  if (type === 'static' && name === 'ACCESS_TOKEN') return '{ type: "oauth" }'
+  if (type !== 'static' && /(?:^|_)(?:TOKEN|PAT)$/.test(name)) return 'ACCESS_TOKEN'
+  if (type !== 'static' && /TOKEN_(?:URL|ENDPOINT)$/.test(name)) return 'TOKEN_URI'
   const isKey = /(?:^|_)(?:KEY|TOKEN|PAT|SECRET|PASSWORD)$/.test(name)
-  if (type === 'oauth' || fields.length > 0 || !isKey) return undefined
-  return `FIELD_${toCamelCase(name)}`
+  return isKey && type !== 'oauth' ? `FIELD_${toCamelCase(name)}` : undefined
 }
 
-const spellingOf = (name: string): string =>
-  name
-    .replace(/^FIELD_/i, '')
-    .replaceAll('_', '')
-    .toLowerCase()
+const spellingOf = (name: string): string => name.toLowerCase().replace(/^field_|_/g, '')
 
 const toCamelCase = (name: string): string =>
   name.toLowerCase().replace(/_+(.)/g, (_, letter: string) => letter.toUpperCase())

@@ -36,15 +36,7 @@ export interface CredentialErrorOptions {
   readonly cause?: unknown
 }
 
-const REQUEST_FAULTS: readonly CredentialErrorCode[] = [
-  'ERR_CREDENTIAL_MISSING',
-  'ERR_CREDENTIAL_INVALID',
-  'ERR_CREDENTIAL_EXPIRED',
-  'ERR_CREDENTIAL_NOT_FOUND',
-  'ERR_CREDENTIAL_CONNECT',
-  'ERR_CREDENTIAL_SCOPE',
-  'ERR_CREDENTIAL_UNTRUSTED',
-]
+const SERVER_FAULT = /_(?:TYPE|NO_SCOPE|ENDED|REFRESH|UNAVAILABLE)$/
 
 // Not a property: a log would print it, and what a library throws may quote a secret.
 const causes = new WeakMap<CredentialError, unknown>()
@@ -72,14 +64,14 @@ export class CredentialError extends Error {
   constructor(code: CredentialErrorCode, message: string, options: CredentialErrorOptions = {}) {
     super(message)
     this.code = code
-    this.isServerFault = options.isServerFault ?? !REQUEST_FAULTS.includes(code)
+    this.isServerFault = options.isServerFault ?? SERVER_FAULT.test(code)
     if (options.cause !== undefined) causes.set(this, options.cause)
   }
 }
 
 const CONNECT_THE_ACCOUNT =
   'Connect the account in the gateway that calls this server; never paste the secret into the chat.'
-const LIST_THE_HEADERS =
+const LIST_OF_HEADERS =
   "MissingCredentialHeaderError takes a list of header names, such as ['X-API-Key']."
 
 /**
@@ -98,12 +90,15 @@ export class MissingCredentialHeaderError extends CredentialError {
   readonly missingHeaders: readonly string[]
 
   constructor(missingHeaders: readonly string[], reason?: string) {
-    if (!Array.isArray(missingHeaders)) throw misuse('ERR_INVALID_ARG_TYPE', LIST_THE_HEADERS)
+    if (!Array.isArray(missingHeaders)) throw misuse('ERR_INVALID_ARG_TYPE', LIST_OF_HEADERS)
     const sentence = reason ?? `The request carries no ${missingHeaders.join(' or ')} header.`
     super('ERR_CREDENTIAL_MISSING', `${sentence} ${CONNECT_THE_ACCOUNT}`)
     this.missingHeaders = Object.freeze([...missingHeaders])
   }
 }
+
+const NOT_FOUND =
+  'No credential is stored for this caller. Connect the account with this server first; never paste the secret into the chat.'
 
 /**
  * No credential is stored for this caller, with code `ERR_CREDENTIAL_NOT_FOUND`.
@@ -130,9 +125,6 @@ export class CredentialNotFoundError extends CredentialError {
     return this.#credentialId
   }
 }
-
-const NOT_FOUND =
-  'No credential is stored for this caller. Connect the account with this server first; never paste the secret into the chat.'
 
 /** Options of {@link ConnectRequiredError}. */
 export interface ConnectRequiredOptions {
@@ -161,49 +153,43 @@ export class ConnectRequiredError extends CredentialError {
   readonly url: string
   /** The scopes that will be asked for. */
   readonly scopes: readonly string[]
-  readonly #isConnected: ConnectRequiredOptions['isConnected']
+  /** Whether the account is connected by now; `undefined` where nobody can tell. */
+  readonly isConnected: ConnectRequiredOptions['isConnected']
 
   constructor(url: string, options: ConnectRequiredOptions = {}) {
-    if (typeof url !== 'string' || !/^https?:\/\/[\x21-\x7e]+$/.test(url))
-      throw misuse('ERR_INVALID_ARG_VALUE', ABSOLUTE_URL)
-    assertOptions(options, 'ConnectRequiredError', {
-      message: ['string'],
-      scopes: ['strings'],
-      isConnected: ['function'],
-    })
+    const isUrl = typeof url === 'string' && /^https?:\/\/[\x21-\x7e]+$/.test(url)
+    if (!isUrl) throw misuse('ERR_INVALID_ARG_VALUE', ABSOLUTE_URL)
+    assertOptions(options, 'ConnectRequiredError', CONNECT_KINDS)
     const { message = 'The account has to be connected first.', scopes = [], isConnected } = options
     super('ERR_CREDENTIAL_CONNECT', `${message} Open ${url}`)
     this.url = url
     this.scopes = Object.freeze([...scopes])
-    this.#isConnected = isConnected
-    for (const observe of observers) observe(this)
+    this.isConnected = isConnected
+    observe(this)
   }
-
-  /** Whether the account is connected by now; `undefined` where nobody can tell. */
-  get isConnected(): ConnectRequiredOptions['isConnected'] {
-    return this.#isConnected
-  }
-}
-
-// The SDKs make a text of what a tool throws, so that the scope of the call is told of the error when it is made.
-const observers: ((error: ConnectRequiredError) => void)[] = []
-
-export function observeConnectErrors(fn: (error: ConnectRequiredError) => void): void {
-  observers.push(fn)
 }
 
 const ABSOLUTE_URL =
   'ConnectRequiredError takes the URL of a page, such as https://mcp.example.com/connect.'
+const CONNECT_KINDS = {
+  message: ['string'],
+  scopes: ['strings'],
+  isConnected: ['function'],
+} as const
+
+// The SDKs make a text of what a tool throws, so that the scope of the call is told of the error when it is made.
+let observe: (error: ConnectRequiredError) => void = () => undefined
+
+export function observeConnectErrors(observer: typeof observe): void {
+  observe = observer
+}
 
 /** A value breaks its grammar. */
 export const invalidCredential = (message: string): CredentialError =>
   new CredentialError('ERR_CREDENTIAL_INVALID', message)
 
 /** Misuse by the programmer, with the codes that Node.js gives to it. */
-export function misuse(
-  code: 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE',
-  message: string,
-): TypeError {
+export function misuse(code: `ERR_INVALID_ARG_${'TYPE' | 'VALUE'}`, message: string): TypeError {
   return Object.assign(new TypeError(message), { code })
 }
 
@@ -227,27 +213,26 @@ export type OptionKind =
   | 'type'
   | 'verifier'
 
-type IsOfKind = (value: unknown) => boolean
-
-const isString: IsOfKind = (value) => typeof value === 'string'
-const isFunction: IsOfKind = (value) => typeof value === 'function'
+const isString = (value: unknown): boolean => typeof value === 'string'
+const isFunction = (value: unknown): boolean => typeof value === 'function'
 
 // What an option of each kind must be, for the message, and whether a value is.
-const KINDS: Readonly<Record<OptionKind, readonly [description: string, isOfKind: IsOfKind]>> = {
+const KINDS: Record<OptionKind, readonly [description: string, is: (value: unknown) => boolean]> = {
   array: ['a list', Array.isArray],
   boolean: ['true or false', (value) => typeof value === 'boolean'],
   date: ['a Date', (value) => value instanceof Date],
   function: ['a function', isFunction],
   object: ['an object', (value) => typeof value === 'object' && value !== null],
   refresher: ['a function, such as createRefresher() returns', isFunction],
-  seconds: [
-    'a finite number of seconds, 0 or more',
-    (value) => typeof value === 'number' && value >= 0 && value < Infinity,
-  ],
+  seconds: ['a finite number of seconds, 0 or more', isSeconds],
   string: ['a string', isString],
   strings: ['a list of strings', (value) => Array.isArray(value) && value.every(isString)],
   type: ['"static" or "oauth"', (value) => value === 'static' || value === 'oauth'],
   verifier: ['a function, such as createSignatureVerifier({ keys }) returns', isFunction],
+}
+
+function isSeconds(value: unknown): boolean {
+  return typeof value === 'number' && value >= 0 && value < Infinity
 }
 
 /** The kinds of value that each option takes. */
@@ -280,10 +265,7 @@ export function assertOptions<Options extends object>(
       throw misuse('ERR_INVALID_ARG_VALUE', message)
     }
     if (value === undefined || allowed.some((kind) => KINDS[kind][1](value))) continue
-    const descriptions = allowed.map((kind) => KINDS[kind][0])
-    throw misuse(
-      'ERR_INVALID_ARG_VALUE',
-      `The option ${name} of ${owner} must be ${descriptions.join(' or ')}.`,
-    )
+    const kind = allowed.map((each) => KINDS[each][0]).join(' or ')
+    throw misuse('ERR_INVALID_ARG_VALUE', `The option ${name} of ${owner} must be ${kind}.`)
   }
 }

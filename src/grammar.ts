@@ -19,11 +19,8 @@ export function assertNo(problem: Problem, name: string): void {
 /** What stands in place of a secret. */
 export const REDACTED = '[redacted]'
 
-// A secret can sit where a name belongs, as in {"<the key>": "apiKey"}: what does not look like a name is counted.
-const LOOKS_LIKE_A_NAME = /^[A-Za-z_][\w.-]{0,63}$/
-
-/** Whether a name can be shown. */
-export const looksLikeAName = (name: string): boolean => LOOKS_LIKE_A_NAME.test(name)
+/** Whether a name can be shown: a secret can sit where one belongs, as in `{"<the key>": "apiKey"}`. */
+export const looksLikeAName = (name: string): boolean => /^[A-Za-z_][\w.-]{0,63}$/.test(name)
 
 /** A field by its name, or by its position where its name does not look like one. */
 export function describeField(name: string, position?: number): string {
@@ -105,36 +102,18 @@ export function dateProblem(date: unknown): Problem {
 
 // RFC 3339 section 5.6, date-time; looser where people are: a space for T, no seconds, +0100, +01, no offset, no time. Without
 // leap seconds, :60, which a Date does not have.
-const DATE = /(\d{4})-(0[1-9]|1[0-2])-(\d\d)/.source
-const TIME = /([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d+))?)?/.source
-const OFFSET = /[Zz]|([+-])([01]\d|2[0-3])(?::?([0-5]\d))?/.source
-const TIMESTAMP = new RegExp(`^${DATE}(?:[Tt ]${TIME}(?:${OFFSET})?)?$`)
+const TIME = /(\d\d:\d\d)(?:(:\d\d)(?:\.(\d+))?)?/.source
+const OFFSET = /[Zz]|([+-](?:[01]\d|2[0-3]))(?::?([0-5]\d))?/.source
+const TIMESTAMP = new RegExp(`^(\\d{4}-\\d\\d-\\d\\d)(?:[Tt ]${TIME}(?:${OFFSET})?)?$`)
 
 /** Date.parse must not decide: it takes "0" and 30 February, and reads a time without an offset as local time. */
 export function parseTimestamp(text: string, name: string): Date {
-  const date = dateOf(text)
-  if (date !== undefined) return date
+  const [, day, time = '00:00', seconds = ':00', fraction = '', hours = '+00', minutes = '00'] =
+    TIMESTAMP.exec(text) ?? []
+  const local = `${day}T${time}${seconds}.${`${fraction}000`.slice(0, 3)}`
+  // 30 February and 24:00 come out as others, and what is no time at all as null.
+  if (new Date(`${local}Z`).toJSON() === `${local}Z`) return new Date(`${local}${hours}:${minutes}`)
   throw invalidCredential(`${name} must be a time as in RFC 3339, such as 2026-05-04T12:00:00Z.`)
-}
-
-function dateOf(text: string): Date | undefined {
-  const parts = TIMESTAMP.exec(text)
-  if (parts === null) return undefined
-  const [, year, month, day, hours = 0, minutes = 0, seconds = 0, fraction = ''] = parts
-  const sign = parts[8] === '-' ? -1 : 1
-  const offsetHours = sign * Number(parts[9] ?? 0)
-  const offsetMinutes = sign * Number(parts[10] ?? 0)
-  const date = new Date(0)
-  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day))
-  // 30 February has become another day.
-  if (date.getUTCDate() !== Number(day)) return undefined
-  date.setUTCHours(
-    Number(hours) - offsetHours,
-    Number(minutes) - offsetMinutes,
-    Number(seconds),
-    Number(`${fraction}000`.slice(0, 3)),
-  )
-  return date
 }
 
 // Forms and JSON
@@ -168,50 +147,18 @@ export function parseJson(text: string, name: string, example: string): unknown 
 const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/.source
 const STRING_OR_NUMBER = new RegExp(`${STRING}|-?\\d[\\d.eE+-]*`, 'g')
 const STRING_OR_BRACE = new RegExp(`${STRING}(?:\\s*:)?|[{}]`, 'g')
-const INTEGER = /^(?:0|-?[1-9]\d*)$/
 
-/** The fields of a JSON object of strings and integers; an integer keeps its digits, `null` counts as absent. */
-export function parseFields(text: string, name: string): Record<string, string> {
-  const example = '{"apiKey":"…"}'
-  const rounded = parseJson(text, name, example)
-  if (!isPlainObject(rounded))
+/** A JSON object in which no key appears twice: JSON.parse keeps the last of two, other parsers the first. */
+export function parseJsonObject(text: string, name: string, example: string): JsonObject {
+  const value = parseJson(text, name, example)
+  if (!isPlainObject(value))
     throw invalidCredential(`${name} must be a JSON object, such as ${example}.`)
-  assertNoDuplicateKey(text, Object.keys(rounded).length, name)
-  // JSON.parse would round a long integer: in quotes it keeps every digit.
-  const quoted = text.replace(STRING_OR_NUMBER, (part) => (INTEGER.test(part) ? `"${part}"` : part))
-  const fields: Record<string, string> = Object.create(null)
-  const parsed: Readonly<Record<string, unknown>> = JSON.parse(quoted)
-  Object.entries(parsed).forEach(([field, value], index) => {
-    if (value === null) return
-    if (typeof value === 'string') fields[field] = value
-    else assertNo(fieldProblem(value), `${name}: ${describeField(field, index + 1)}`)
-  })
-  return fields
+  // A colon follows each key: where there are no more of them than keys that were kept, none appears twice.
+  if (text.split(':').length > Object.keys(value).length + 1) assertNoDuplicateKey(text, name)
+  return value as JsonObject
 }
 
-function fieldProblem(value: unknown): Problem {
-  if (Object.is(value, -0)) return 'is -0, which others read as 0: put it in quotes'
-  if (typeof value === 'object') return 'must be a string, not an object or a list'
-  return 'must be a string: put it in quotes'
-}
-
-/** The fields that a server has declared, and that are absent or empty. */
-export const missingFields = (
-  fields: Readonly<Record<string, string>>,
-  required: readonly string[] = [],
-): string[] => required.filter((field) => !Object.hasOwn(fields, field) || fields[field] === '')
-
-/** That fields which a server has declared are missing. */
-export const needsValues = (origin: string, fields: readonly string[]): string =>
-  `${origin} needs a value for ${listed(fields.map((name) => `"${name}"`))}.`
-
-/**
- * JSON.parse keeps the last of two, other parsers the first: who is believed must not depend on that.
- *
- * @param kept - how many keys JSON.parse has kept
- */
-export function assertNoDuplicateKey(text: string, kept: number, name: string): void {
-  if (kept === countColons(text)) return
+function assertNoDuplicateKey(text: string, name: string): void {
   const objects: Set<string>[] = []
   for (const [part] of text.matchAll(STRING_OR_BRACE)) {
     if (part === '{') objects.push(new Set())
@@ -226,28 +173,41 @@ export function assertNoDuplicateKey(text: string, kept: number, name: string): 
   }
 }
 
-const [QUOTE, BACKSLASH, COLON] = [0x22, 0x5c, 0x3a]
-
-/** How many keys were written: in JSON each colon outside of a string follows one. */
-function countColons(text: string): number {
-  let count = 0
-  let isInString = false
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index)
-    if (code === BACKSLASH) index += 1
-    else if (code === QUOTE) isInString = !isInString
-    else if (code === COLON && !isInString) count += 1
-  }
-  return count
+/** The fields of a JSON object of strings and integers; an integer keeps its digits, `null` counts as absent. Some are required. */
+export function parseFields(
+  text: string,
+  name: string,
+  required: readonly string[] | undefined,
+): Record<string, string> {
+  parseJsonObject(text, name, '{"apiKey":"…"}')
+  // JSON.parse would round a long integer: in quotes it keeps every digit.
+  const quoted = text.replace(STRING_OR_NUMBER, (part) =>
+    /^(?:0|-?[1-9]\d*)$/.test(part) ? `"${part}"` : part,
+  )
+  const fields: Record<string, string> = Object.create(null)
+  const parsed: JsonObject = JSON.parse(quoted)
+  Object.entries(parsed).forEach(([field, value], index) => {
+    if (typeof value === 'string') fields[field] = value
+    else if (value !== null)
+      assertNo(fieldProblem(value), `${name}: ${describeField(field, index + 1)}`)
+  })
+  const missing = missingFields(fields, required).map((field) => `"${field}"`)
+  if (missing.length > 0) throw invalidCredential(`${name} needs a value for ${listed(missing)}.`)
+  return fields
 }
 
-/** How many keys there are in all objects of a JSON value. */
-export function countKeys(value: JsonValue): number {
-  if (typeof value !== 'object' || value === null) return 0
-  const parts: readonly JsonValue[] = Object.values(value)
-  let count = Array.isArray(value) ? 0 : parts.length
-  for (const part of parts) count += countKeys(part)
-  return count
+function fieldProblem(value: JsonValue): Problem {
+  if (Object.is(value, -0)) return 'is -0, which others read as 0: put it in quotes'
+  if (typeof value === 'object') return 'must be a string, not an object or a list'
+  return 'must be a string: put it in quotes'
+}
+
+/** The fields that a server has declared, and that are absent or empty. */
+export function missingFields(
+  fields: Readonly<Record<string, string>>,
+  required: readonly string[] = [],
+): string[] {
+  return required.filter((field) => !Object.hasOwn(fields, field) || fields[field] === '')
 }
 
 const NOT_JSON =
@@ -257,35 +217,35 @@ const NOT_JSON =
 export function copyJsonObject(value: unknown, name: string, depth = 1): JsonObject {
   if (!isPlainObject(value)) throw invalidCredential(`${name} ${NOT_JSON}.`)
   const copy: Record<string, JsonValue> = Object.create(null)
-  for (const key of Object.keys(value)) {
+  for (const [key, part] of Object.entries(value)) {
     const problem = keyProblem(key)
     if (problem) assertNo(problem, `${name}: a key in it`)
-    copy[key] = copyJson(value[key], name, depth + 1)
+    copy[key] = copyJson(part, name, depth + 1)
   }
   return Object.freeze(copy)
 }
 
 function copyJson(value: unknown, name: string, depth: number): JsonValue {
   if (value === null || typeof value === 'boolean') return value
-  if (typeof value === 'number') return copyNumber(value, name)
   if (typeof value === 'string') {
     assertNo(textProblem(value), name)
     return value
+  }
+  if (typeof value === 'number') {
+    assertNo(numberProblem(value), name)
+    // Of -0, which JSON.stringify writes as 0.
+    return value + 0
   }
   if (depth > 16) throw invalidCredential(`${name} is nested more than 16 levels deep.`)
   if (!Array.isArray(value)) return copyJsonObject(value, name, depth)
   return Object.freeze(Array.from(value, (item) => copyJson(item, name, depth + 1)))
 }
 
-function copyNumber(value: number, name: string): number {
+function numberProblem(value: number): Problem {
   // JSON.parse makes Infinity of 1e400.
-  if (!Number.isFinite(value)) throw invalidCredential(`${name} holds a number that is too large.`)
-  if (Number.isInteger(value) && !Number.isSafeInteger(value))
-    throw invalidCredential(
-      `${name} holds an integer beyond 2^53, whose last digits are lost: put it in quotes.`,
-    )
-  // Of -0, which JSON.stringify writes as 0.
-  return value === 0 ? 0 : value
+  if (!Number.isFinite(value)) return 'holds a number that is too large'
+  if (!Number.isInteger(value) || Number.isSafeInteger(value)) return undefined
+  return 'holds an integer beyond 2^53, whose last digits are lost: put it in quotes'
 }
 
 /** Also true of an object from another realm, such as the vm context of a test runner. */

@@ -9,18 +9,14 @@ import {
 } from './errors.ts'
 import {
   assertNo,
-  assertNoDuplicateKey,
-  countKeys,
   escapeUnicode,
-  missingFields,
-  needsValues,
   parseFields,
   parseJson,
+  parseJsonObject,
   parseScopes,
   parseTimestamp,
   scopesProblem,
 } from './grammar.ts'
-import type { JsonObject } from './grammar.ts'
 
 /** Headers in the manner of the Fetch API, such as `Headers`. */
 export interface WebHeaders {
@@ -45,16 +41,9 @@ export const HEADERS = {
 type Property = keyof typeof HEADERS
 type ReadHeader = (property: Property) => string | undefined
 
-const LOWER_CASE: Readonly<Record<Property, string>> = {
-  accessToken: 'x-mcp-cred-access-token',
-  fields: 'x-mcp-cred-fields',
-  scopes: 'x-mcp-cred-scopes',
-  extra: 'x-mcp-cred-extra',
-  expiresAt: 'x-mcp-cred-expires-at',
-}
-const PROPERTIES = new Map(
-  Object.entries(LOWER_CASE).map(([property, name]) => [name, property as Property]),
-)
+const PROPERTIES = new Map<string, Property>()
+for (const property of Object.keys(HEADERS) as Property[])
+  PROPERTIES.set(HEADERS[property].toLowerCase(), property)
 
 /** Options of {@link parseHeaders}. */
 export interface ParseHeadersOptions {
@@ -101,7 +90,7 @@ export function parseHeaders(
 
 function readerOf(headers: WebHeaders | HeaderRecord): ReadHeader {
   if (isWebHeaders(headers))
-    return (property) => singleValue(headers.get(LOWER_CASE[property]), property)
+    return (property) => singleValue(headers.get(HEADERS[property].toLowerCase()), property)
   const found = new Map<Property, string | undefined>()
   for (const name of Object.keys(headers)) {
     const property = PROPERTIES.get(name.toLowerCase())
@@ -136,16 +125,13 @@ function typeOfWhatIsThere(read: ReadHeader): CredentialType {
   return isOAuth ? 'oauth' : 'static'
 }
 
-function parseStatic(read: ReadHeader, required: readonly string[] = []): StaticCredential {
+function parseStatic(read: ReadHeader, required: readonly string[] | undefined): StaticCredential {
   const header = HEADERS.fields
   const json = readJson(read, 'fields')
   if (json === undefined) throw new MissingCredentialHeaderError([header])
-  const fields = parseFields(json, header)
-  if (Object.keys(fields).length === 0)
-    throw new MissingCredentialHeaderError([header], `${header} holds no field.`)
-  const names = missingFields(fields, required)
-  if (names.length > 0) throw invalidCredential(needsValues(header, names))
-  return new StaticCredential(fields, header)
+  const fields = parseFields(json, header, required)
+  if (Object.keys(fields).length > 0) return new StaticCredential(fields, header)
+  throw new MissingCredentialHeaderError([header], `${header} holds no field.`)
 }
 
 function parseOAuth(read: ReadHeader): OAuthCredential {
@@ -155,18 +141,11 @@ function parseOAuth(read: ReadHeader): OAuthCredential {
   if (accessToken.includes(','))
     assertNo('has a comma in it, as if it was sent twice: send it once', HEADERS.accessToken)
   const time = read('expiresAt')
-  const json = readJson(read, 'extra')
   const expiresAt = time === undefined ? undefined : parseTimestamp(time, HEADERS.expiresAt)
-  const extra = json === undefined ? undefined : parseExtra(json)
-  const properties = { accessToken, scopes: readScopes(read), expiresAt, extra }
-  const credential = new OAuthCredential(properties, HEADERS)
-  if (extra !== undefined) assertNoDuplicateKey(String(json), countKeys(extra), HEADERS.extra)
-  return credential
+  const json = readJson(read, 'extra')
+  const extra = json ? parseJsonObject(json, HEADERS.extra, '{"tenant":"…"}') : undefined
+  return new OAuthCredential({ accessToken, scopes: readScopes(read), expiresAt, extra }, HEADERS)
 }
-
-/** The constructor checks that it is an object. */
-const parseExtra = (json: string): JsonObject =>
-  parseJson(json, HEADERS.extra, '{"tenant":"…"}') as JsonObject
 
 function readJson(read: ReadHeader, property: 'fields' | 'extra'): string | undefined {
   const json = read(property)
@@ -217,16 +196,6 @@ function formatScopes(scopes: readonly string[]): string {
 const toAscii = (value: object): string =>
   JSON.stringify(value).replace(/[\x7f-\uffff]/g, escapeUnicode)
 
-interface Runtime {
-  readonly Headers: new (headers: WebHeaders) => MutableHeaders
-}
-
-// Web `Headers`, as far as a copy of them is changed.
-interface MutableHeaders extends WebHeaders {
-  set(name: string, value: string): void
-  delete(name: string): void
-}
-
 /**
  * A copy of the headers without any that could be taken for ours: what a gateway does to everything that comes from
  * outside. Case is folded, and `_` and `.` count as `-`, as CGI and some proxies make of them. From `Connection`, whose
@@ -261,32 +230,34 @@ const LIST_THE_NAMES =
 
 type IsOurs = (name: string) => boolean
 
+// Web `Headers`, as far as a copy of them is changed.
+interface MutableHeaders extends WebHeaders {
+  set(name: string, value: unknown): void
+  delete(name: string): void
+}
+
 function stripWebHeaders(headers: WebHeaders, isOurs: IsOurs): WebHeaders {
   // Not headers.constructor: the headers that Hono hands out on Node.js look like Headers, but are not made like them.
-  const copy = new (globalThis as unknown as Runtime).Headers(headers)
+  const copy: MutableHeaders = Reflect.construct(Reflect.get(globalThis, 'Headers'), [headers])
   for (const name of [...copy.keys()].filter(isOurs)) copy.delete(name)
-  const options = copy.get('connection')
-  const kept = options && keptOptions(options, isOurs)
-  if (kept) copy.set('connection', kept)
-  else copy.delete('connection')
+  const kept = keptOptions(copy.get('connection') ?? '', isOurs)
+  if (kept === '') copy.delete('connection')
+  else copy.set('connection', kept)
   return copy
 }
 
 function stripRecord(headers: Readonly<Record<string, unknown>>, isOurs: IsOurs): object {
   const entries = Object.entries(headers).flatMap(([name, value]) => {
-    if (isOurs(name)) return []
-    if (!/^connection$/i.test(name)) return [[name, value]]
-    if (Array.isArray(value)) {
-      const kept = value.map((item) => keptOptions(item, isOurs)).filter((item) => item !== '')
-      return kept.length === 0 ? [] : [[name, kept]]
-    }
+    if (!/^connection$/i.test(name)) return isOurs(name) ? [] : [[name, value]]
     const kept = keptOptions(value, isOurs)
-    return kept === '' ? [] : [[name, kept]]
+    return String(kept) === '' ? [] : [[name, kept]]
   })
   return Object.fromEntries(entries)
 }
 
-function keptOptions<V>(value: V, isOurs: IsOurs): V | string {
+function keptOptions(value: unknown, isOurs: IsOurs): unknown {
+  if (Array.isArray(value))
+    return value.map((item) => keptOptions(item, isOurs)).filter((item) => item !== '')
   if (typeof value !== 'string') return value
   const options = value.split(',').map((option) => option.trim())
   return options.filter((option) => !isOurs(option)).join(', ')
