@@ -22,6 +22,7 @@ export interface WithCredentialsOptions extends CreateToolRunnerOptions {
 
 // A symbol that every copy of this file shares, so that none wraps a server that another has wrapped.
 const WRAPPED = Symbol.for('mcp-credentials.mcp')
+const SEND = Symbol('what a transport sends with')
 
 /**
  * Gives each tool call of an MCP server its credential. Call it before or after registering the tools, once a server.
@@ -57,10 +58,8 @@ class WrappedServer {
   readonly #redact: WithCredentialsOptions['redact']
   readonly #methods: readonly string[]
   readonly #stripHeaders: readonly string[]
-  readonly #wrapped = new WeakSet<Handler>()
-  readonly #flights = new Map<unknown, Flight>()
-  readonly #ended = new Map<unknown, Redact | undefined>()
-  readonly #sends = new WeakMap<Transport, Transport['send']>()
+  /** The last requests by their ids: those that run, and some that are over, whose tools may have left behind what sends on. */
+  readonly #calls = new Map<unknown, Call>()
 
   constructor(target: ServerInternals, runTool: ToolRunner, options: WithCredentialsOptions) {
     const { methods = [], stripHeaders = [], redact } = options
@@ -69,7 +68,7 @@ class WrappedServer {
     this.#redact = redact
     this.#methods = ['tools/call', ...methods]
     this.#stripHeaders = stripHeaders.map((name) => name.toLowerCase())
-    const { connect, transport, _onrequest, _enqueueTaskMessage } = target
+    const { connect, transport, _onrequest } = target
     target.connect = (next) => {
       this.#watch(next)
       return connect.call(target, next)
@@ -77,16 +76,7 @@ class WrappedServer {
     target._onrequest = (request, ...rest) => {
       this.#receive(request, () => _onrequest.call(target, request, ...rest))
     }
-    // Of SDK v1: what is sent later, in answer to another request.
-    if (_enqueueTaskMessage)
-      target._enqueueTaskMessage = (task, queued, ...rest) => {
-        const { id, method } = queued.message
-        const isResponse = method === undefined
-        if (isResponse) this.#land(id, this.#flights.get(id))
-        const message = isResponse ? queued.message : this.#scrub(queued.message)
-        if (message === undefined) return refuseToSend(queued.message, TOO_LATE)
-        return _enqueueTaskMessage.call(target, task, { ...queued, message }, ...rest)
-      }
+    if (target._enqueueTaskMessage) this.#watchQueue(target._enqueueTaskMessage)
     if (transport) this.#watch(transport)
   }
 
@@ -97,29 +87,28 @@ class WrappedServer {
     if (!this.#methods.includes(method)) return
     const { _requestHandlers: handlers, fallbackRequestHandler: fallback } = this.#target
     const handler = handlers.get(method)
-    if (handler) {
-      if (!this.#wrapped.has(handler)) handlers.set(method, this.#wrap(handler))
-    } else if (fallback && !this.#wrapped.has(fallback)) {
-      this.#target.fallbackRequestHandler = this.#wrap(fallback)
-    }
+    if (handler) handlers.set(method, this.#wrap(handler))
+    else if (fallback) this.#target.fallbackRequestHandler = this.#wrap(fallback)
   }
 
   #wrap(handler: Handler): Handler {
+    if (WRAPPED in handler) return handler
     const wrapped: Handler = (request, context) => {
-      const { id, call, client } = describeCall(request, context)
-      const flight = this.#flights.get(id)
+      const { id, given, client } = describeCall(request, context)
+      const call = this.#calls.get(id) ?? {}
       // One that was wrapped may have been called by the one that replaced it.
-      const isNested = flight?.running === request
+      const isNested = call.request === request
       if (isNested || !this.#methods.includes(request.method)) return handler(request, context)
       const run = (toolCall: ToolCall) => {
-        if (flight) Object.assign(flight, { running: request, redact: toolCall.redact })
+        call.request = request
+        call.redact = toolCall.redact
         return handler(request, this.#contextOf(context, toolCall))
       }
       const refuse = (error: CredentialError) => this.#refuse(error, request, client)
-      return this.#runTool(call, run, refuse, askingClientOf(request.method, client))
+      call.result = this.#runTool(given, run, refuse, askingClientOf(request.method, client))
+      return call.result
     }
-    this.#wrapped.add(wrapped)
-    return wrapped
+    return Object.assign(wrapped, { [WRAPPED]: true })
   }
 
   /** The context as a tool may see it; where there is nothing to hide, the very object that it was. */
@@ -130,9 +119,9 @@ class WrappedServer {
   }
 
   #refuse(error: CredentialError, { method, params }: Request, client: Client): undefined {
-    const { capabilities = this.#target.getClientCapabilities(), isOf2026 } = client
+    const capabilities = this.#target.getClientCapabilities()
     // The capabilities of a client of 2025 are unknown where each request has a server of its own.
-    const opensPages = !isOf2026 && (!capabilities || capabilities.elicitation?.url)
+    const opensPages = !client.capabilities && (!capabilities || capabilities.elicitation?.url)
     if (opensPages && error instanceof ConnectRequiredError) throw toConnectRpcError(error)
     // Only a plain tool call takes a result that says isError; anything else takes a JSON-RPC error.
     // -32603 of JSON-RPC 2.0: internal error.
@@ -142,66 +131,94 @@ class WrappedServer {
 
   // What is sent
 
-  /** Without the secrets of the call that it belongs to, or of all that run, and of the scope that it is sent in. */
-  #scrub(message: Message, requestId?: unknown): Message | undefined {
-    if (this.#redact === false) return message
-    const isKnown = this.#flights.has(requestId) || this.#ended.has(requestId)
-    if (requestId !== undefined && !isKnown) return undefined
-    const own = this.#flights.get(requestId)?.redact ?? this.#ended.get(requestId)
-    const running = [...this.#flights.values()].map(({ redact }) => redact)
-    let clean = message
-    for (const redact of own ? [own] : running) if (redact) clean = redact(clean)
-    clean = redactSecrets(clean, undefined, { except: this.#redact?.except })
-    // Nobody knows any more what would have to be taken out.
-    return typeof clean === 'object' ? clean : undefined
-  }
-
   #watch(transport: Transport): void {
-    if (this.#sends.has(transport)) return
+    if (transport[SEND]) return
     const { send } = transport
-    this.#sends.set(transport, send)
+    transport[SEND] = send
     transport.send = async (message, ...rest) => {
       const isResponse = message.method === undefined
       const id = isResponse ? message.id : rest[0]?.relatedRequestId
-      const flight = this.#flights.get(id)
-      if (flight && this.#isWithheld(message, id, flight)) return refuseToSend(message, ONE_ID)
+      const call = this.#callOf(id)
+      if (call && isWithheld(message, id, call)) return refuseToSend(message, ONE_ID)
       // The runner has scrubbed what its calls return and throw.
       const clean = isResponse ? message : this.#scrub(message, id)
       if (clean === undefined) return refuseToSend(message, TOO_LATE)
       try {
         return await send.call(transport, clean, ...rest)
       } finally {
-        if (isResponse) this.#land(id, flight)
+        if (isResponse && call) call.isOver = true
       }
     }
+  }
+
+  /** Of SDK v1: what is sent later, in answer to another request. */
+  #watchQueue(enqueue: NonNullable<ServerInternals['_enqueueTaskMessage']>): void {
+    this.#target._enqueueTaskMessage = (task, queued, ...rest) => {
+      const { id, method } = queued.message
+      const call = this.#callOf(id)
+      const isResponse = method === undefined
+      if (isResponse && call) call.isOver = true
+      const message = isResponse ? queued.message : this.#scrub(queued.message)
+      if (message === undefined) return refuseToSend(queued.message, TOO_LATE)
+      return enqueue.call(this.#target, task, { ...queued, message }, ...rest)
+    }
+  }
+
+  /** Without the secrets of the call that it belongs to, or of all that run, and of the scope that it is sent in. */
+  #scrub(message: Message, requestId?: unknown): Message | undefined {
+    if (this.#redact === false) return message
+    const own = this.#calls.get(requestId)
+    if (requestId !== undefined && !own) return undefined
+    const calls = own ? [own] : [...this.#calls.values()].filter(isRunning)
+    let clean = message
+    for (const { redact } of calls) if (redact) clean = redact(clean)
+    clean = redactSecrets(clean, undefined, { except: this.#redact?.except })
+    // Nobody knows any more what would have to be taken out.
+    return typeof clean === 'object' ? clean : undefined
   }
 
   // Requests with one id. The SDKs and their transports find the way of a response by the id of its request alone: of two in
   // flight the second gets the result of the first, who waits for ever (typescript-sdk #2433). Two users who share a server
   // get each other's data that way. So neither of the two gets a result, but both an error.
 
-  #receive(request: Request, handle: () => void): void {
-    const { id, method } = request
-    const other = this.#flights.get(id)
-    if (other) return void this.#collide(id, other)
-    this.#wrapHandlerOf(method)
-    const { transport } = this.#target
-    const flight: Flight = { transport, stream: streamsOf(transport)?.get(id) }
-    this.#flights.set(id, flight)
-    handle()
-    const signal = this.#target._requestHandlerAbortControllers.get(id)?.signal
-    // A cancelled request gets no response from the SDKs, so its id is free.
-    if (signal) signal.addEventListener('abort', () => this.#land(id, flight))
-    // The SDK has refused it.
-    else this.#land(id, flight)
+  /** The call with an id, while it runs. */
+  #callOf(id: unknown): Call | undefined {
+    const call = this.#calls.get(id)
+    return call && isRunning(call) ? call : undefined
   }
 
-  #land(id: unknown, flight: Flight | undefined): void {
-    if (!flight || this.#flights.get(id) !== flight) return
-    this.#flights.delete(id)
-    // Its tool may have left something behind that sends on.
-    this.#ended.set(id, flight.redact)
-    if (this.#ended.size > MAX_ENDED) this.#ended.delete(this.#ended.keys().next().value)
+  #receive(request: Request, handle: () => void): void {
+    const { id, method } = request
+    const running = this.#callOf(id)
+    if (running) return void this.#collide(id, running)
+    this.#wrapHandlerOf(method)
+    const { transport } = this.#target
+    const call: Call = { transport, stream: streamsOf(transport)?.get(id) }
+    this.#shadow(call, this.#calls.get(id))
+    this.#calls.delete(id)
+    this.#calls.set(id, call)
+    this.#forget()
+    handle()
+    call.signal = this.#target._requestHandlerAbortControllers.get(id)?.signal
+    // The SDK has refused it.
+    if (!call.signal) call.isOver = true
+  }
+
+  /** A tool that was cancelled may go on, and send messages with an id that is free for the next request. */
+  #shadow(call: Call, cancelled: Call | undefined): void {
+    if (!cancelled?.signal?.aborted) return
+    call.isShadowed = true
+    const end = () => {
+      call.isShadowed = false
+    }
+    Promise.resolve(cancelled.result).then(end, end)
+  }
+
+  #forget(): void {
+    for (const [id, call] of this.#calls) {
+      if (this.#calls.size <= MAX_CALLS) return
+      if (!isRunning(call)) this.#calls.delete(id)
+    }
   }
 
   /**
@@ -209,71 +226,76 @@ class WrappedServer {
    * gets its own on its stream, to which the transport is led back; where that keeps its streams to itself, the first waits
    * until its client gives up. A pipe (stdio, memory, SSE) has but one way: its client gets two errors with that id.
    */
-  async #collide(id: unknown, first: Flight): Promise<void> {
+  async #collide(id: unknown, first: Call): Promise<void> {
     const { transport, onerror } = this.#target
     first.isCollided = true
     // What an observer throws, or rejects with, ends nothing.
     void Promise.resolve(new Error(ONE_ID))
       .then(onerror)
       .catch(() => undefined)
-    await this.#refuseId(id, transport)
+    await refuseId(id, transport)
     const streams = streamsOf(first.transport)
     // With another stream there is a third one, whose turn comes.
     const isTaken = streams?.has(id) && streams.get(id) !== first.stream
     if (first.isAnswered || isTaken) return
     first.isAnswered = true
-    if (first.isSettled) this.#land(id, first)
+    if (first.isSettled) first.isOver = true
     streams?.set(id, first.stream)
-    await this.#refuseId(id, first.transport)
-  }
-
-  async #refuseId(id: unknown, transport: Transport | undefined): Promise<void> {
-    const send = transport && this.#sends.get(transport)
-    // -32600 of JSON-RPC 2.0: invalid request.
-    const refusal = { jsonrpc: '2.0', id, error: { code: -32600, message: ONE_ID } }
-    // Where it fails nobody is there any more.
-    await send?.call(transport, refusal).catch(() => undefined)
-  }
-
-  /** Whether a message of a call is dropped, since it would reach another caller. */
-  #isWithheld(message: Message, id: unknown, flight: Flight): boolean {
-    const isResponse = message.method === undefined
-    flight.isSettled ||= isResponse
-    // The transport knows of a request some time before the server does.
-    flight.isCollided ||= streamsOf(flight.transport)?.get(id) !== flight.stream
-    if (!flight.isCollided) {
-      flight.isAnswered ||= isResponse
-      return false
-    }
-    if (flight.isSettled && flight.isAnswered) this.#land(id, flight)
-    return true
+    await refuseId(id, first.transport)
   }
 }
 
-const ONE_ID =
-  'Two requests with one id are in flight on one MCP server, which cannot tell their results apart, so neither gets one. \
-Whoever runs the server gives each session, or each request, a server of its own.'
-const TOO_LATE = 'The call that this message belongs to ended too long ago to tell its secrets.'
-const MAX_ENDED = 100
-
-/** A request that has not been answered. */
-interface Flight {
-  readonly transport: Transport | undefined
+/** A request of a client. */
+interface Call {
+  readonly transport?: Transport | undefined
   /** Where Streamable HTTP sends the response. */
-  readonly stream: unknown
+  readonly stream?: unknown
+  /** A cancelled request gets no response from the SDKs, so its id is free. */
+  signal?: CredentialRequest['signal']
+  /** The response has been sent. */
+  isOver?: boolean
   /** The id has become that of another request as well. */
   isCollided?: boolean
   /** The handler has come to its end. */
   isSettled?: boolean
   /** The client has been sent a response, or an error in its place. */
   isAnswered?: boolean
+  /** The tool of a cancelled call with that id goes on. */
+  isShadowed?: boolean
   /** What its tool was called with. */
-  running?: Request
+  request?: Request
+  /** What its tool gives. */
+  result?: Promise<unknown>
   /** Takes out the secrets of the call. */
-  redact?: Redact
+  redact?: ToolCall['redact']
 }
 
-type Redact = ToolCall['redact']
+const isRunning = ({ isOver, signal }: Call): boolean => !isOver && !signal?.aborted
+
+/** Whether a message of a call is dropped, since it would reach another caller. */
+function isWithheld(message: Message, id: unknown, call: Call): boolean {
+  const isResponse = message.method === undefined
+  if (call.isShadowed && !isResponse) return true
+  call.isSettled ||= isResponse
+  // The transport knows of a request some time before the server does.
+  call.isCollided ||= streamsOf(call.transport)?.get(id) !== call.stream
+  if (!call.isCollided) call.isAnswered ||= isResponse
+  else if (call.isSettled && call.isAnswered) call.isOver = true
+  return call.isCollided
+}
+
+async function refuseId(id: unknown, transport: Transport | undefined): Promise<void> {
+  // -32600 of JSON-RPC 2.0: invalid request.
+  const refusal = { jsonrpc: '2.0', id, error: { code: -32600, message: ONE_ID } }
+  // Where it fails nobody is there any more.
+  await transport?.[SEND]?.(refusal).catch(() => undefined)
+}
+
+const ONE_ID =
+  'Two requests with one id are in flight on one MCP server, which cannot tell their results apart, so neither gets one. \
+Whoever runs the server gives each session, or each request, a server of its own.'
+const TOO_LATE = 'The call that this message belongs to ended too long ago to tell its secrets.'
+const MAX_CALLS = 100
 
 /** A notification is dropped, but whoever sent a request would wait for its answer. */
 function refuseToSend(message: Message, reason: string): Promise<unknown> {
@@ -283,7 +305,7 @@ function refuseToSend(message: Message, reason: string): Promise<unknown> {
 
 /** A client of 2026 is asked by a result, and answers by calling again (basic/patterns/mrtr of that revision). */
 function askingClientOf(method: string, client: Client): AskingClient<object> | undefined {
-  const canAsk = client.isOf2026 && client.capabilities?.elicitation?.url
+  const canAsk = client.capabilities?.elicitation?.url
   if (!canAsk || !ASKING_METHODS.includes(method)) return undefined
   const ask = ({ url, message }: ConnectRequiredError) => {
     const request = { method: 'elicitation/create', params: { mode: 'url', url, message } }
@@ -337,9 +359,9 @@ function describeCall({ method, params }: Request, context: CallContext) {
   const id = mcpReq ? mcpReq.id : context.requestId
   const capabilities = mcpReq?.envelope?.['io.modelcontextprotocol/clientCapabilities']
   const answer = mcpReq?.inputResponses?.[CONNECT]?.action
-  const client = { isOf2026: capabilities !== undefined, capabilities, answer }
-  const call: AdapterRequest = { tool, method, headers, authInfo, sessionId, signal }
-  return { id, call, client }
+  const client = { capabilities, answer }
+  const given: AdapterRequest = { tool, method, headers, authInfo, sessionId, signal }
+  return { id, given, client }
 }
 
 type Client = ReturnType<typeof describeCall>['client']
@@ -354,16 +376,14 @@ function withoutHeaders(context: CallContext, also: readonly string[]): CallCont
   const original = http?.req
   if (!original || !carriesAny(original.headers, also)) return context
   let request: WebRequest | undefined
-  // Made when it is first read, which is seldom. Without the body: the transport has consumed that.
-  const makeRequest = (): WebRequest => {
-    const { url, method, signal } = original
-    const headers = stripCredentialHeaders(original.headers, also)
-    return new (globalThis as unknown as WebRuntime).Request(url, { method, signal, headers })
-  }
   const stripped = {
     ...http,
+    // Made when it is first read, which is seldom. Without the body: the transport has consumed that.
     get req() {
-      return (request ??= makeRequest())
+      const { Request } = globalThis as unknown as WebRuntime
+      const { url, method, signal } = original
+      const headers = stripCredentialHeaders(original.headers, also)
+      return (request ??= new Request(url, { method, signal, headers }))
     },
   }
   return { ...context, http: stripped }
@@ -400,7 +420,7 @@ interface ServerInternals {
   onerror?: ((error: Error) => void) | undefined
   fallbackRequestHandler?: Handler | undefined
   readonly _requestHandlers: Map<string, Handler>
-  readonly _requestHandlerAbortControllers: Map<unknown, { readonly signal: AbortSignalLike }>
+  readonly _requestHandlerAbortControllers: Map<unknown, Pick<Call, 'signal'>>
   _onrequest(request: Request, ...rest: unknown[]): void
   // Of v1.
   _enqueueTaskMessage?(
@@ -410,16 +430,13 @@ interface ServerInternals {
   ): unknown
 }
 
-interface AbortSignalLike {
-  addEventListener(type: 'abort', listener: () => void): void
-}
-
 interface Capabilities {
   readonly elicitation?: { readonly url?: unknown }
 }
 
 interface Transport {
   send(message: Message, options?: { readonly relatedRequestId?: unknown }): Promise<unknown>
+  [SEND]?: Transport['send']
   // Of Streamable HTTP: the stream of each request that has no response yet, by its id.
   readonly _requestToStreamMapping?: Map<unknown, unknown>
   readonly _webStandardTransport?: Transport

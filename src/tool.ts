@@ -1,12 +1,6 @@
 import { createAdapter, labelFor } from './adapter.ts'
-import type {
-  AdapterCall,
-  AdapterOptions,
-  AdapterRequest,
-  CallError,
-  CallResult,
-  RedactedSecret,
-} from './adapter.ts'
+import type { AdapterCall, AdapterOptions, AdapterRequest } from './adapter.ts'
+import type { CallError, CallResult, RedactedSecret } from './adapter.ts'
 import { captureScope, runWithCredentials } from './context.ts'
 import type { CapturedScope } from './context.ts'
 import type { ResolvedCredential } from './credential.ts'
@@ -14,8 +8,7 @@ import { assertOptions, ConnectRequiredError, CredentialError } from './errors.t
 import type { OptionKind } from './errors.ts'
 import { REDACTED } from './grammar.ts'
 import { redactSecrets } from './redact/index.ts'
-import type { RedactSecretsOptions } from './redact/index.ts'
-import type { CredentialRequest, CredentialSource } from './source.ts'
+import type { CredentialSource } from './source.ts'
 
 /** Options of {@link createToolRunner}. */
 export interface CreateToolRunnerOptions extends AdapterOptions {
@@ -37,15 +30,9 @@ export interface ToolCall {
   readonly keep: () => void
 }
 
-/** A content block of text. */
-export interface TextBlock {
-  type: 'text'
-  text: string
-}
-
 /** The result of a tool that did not run. */
 export interface RefusedResult {
-  content: TextBlock[]
+  content: { type: 'text'; text: string }[]
   isError: true
 }
 
@@ -96,11 +83,14 @@ export function createToolRunner(
   options: CreateToolRunnerOptions = {},
   kinds: Readonly<Record<string, readonly OptionKind[]>> = {},
 ): ToolRunner {
-  const ask = createAdapter(source, options, { ...KINDS, ...kinds })
+  const allKinds = { ...KINDS, ...kinds }
+  const ask = createAdapter(source, options, allKinds)
   if (options.redact) assertOptions(options.redact, 'redact', { except: ['strings'] })
-  const connections = new Connections(source, options)
   const runTool: ToolRunner = async (given, run, refuse, client) => {
-    const call = await ask(withScopes(given, options))
+    const request = withScopes(given, options)
+    const call = await (request instanceof Error
+      ? createAdapter(() => Promise.reject(request), options, allKinds)(given)
+      : ask(request))
     // Nobody waits for the tool's result any more.
     if (given.signal?.aborted) {
       call.end({ status: 499 })
@@ -108,29 +98,39 @@ export function createToolRunner(
     }
     const stop = async (error: CredentialError, result?: CallResult) => {
       const canAsk = client && error instanceof ConnectRequiredError
-      const step = canAsk && (await connections.nextStep(error, call.request, client.answer))
+      const owner = labelFor(call.request, options)
+      const step = canAsk && (await nextStep(source, owner, error, client.answer, options))
       if (step === 'retry') return runTool(given, run, refuse)
       call.end(result)
       if (canAsk && step === 'ask') return client.ask(error)
       return refuse?.(error) ?? toErrorResult(error.message)
     }
-    return call.refusal ? stop(call.refusal) : runInScope(call, run, stop, new Scrubber(options))
+    return call.refusal ? stop(call.refusal) : runInScope(call, run, stop, options)
   }
   return runTool
 }
 
-function withScopes(request: AdapterRequest, { scopes }: CreateToolRunnerOptions): AdapterRequest {
-  const needed = request.tool === undefined ? undefined : scopes?.(request.tool)
-  return needed ? { ...request, scopes: needed } : request
+/** With the scopes that its tool needs; or the error that refuses it, where the server cannot tell them. */
+function withScopes(request: AdapterRequest, { scopes: scopesOf }: CreateToolRunnerOptions) {
+  try {
+    const scopes = request.tool === undefined ? undefined : scopesOf?.(request.tool)
+    if (scopes === undefined) return request
+    assertOptions({ scopes }, 'what a tool needs', { scopes: ['strings'] })
+    return { ...request, scopes }
+  } catch (cause) {
+    const message = 'The server could not tell which scopes this tool needs.'
+    return new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', message, { cause })
+  }
 }
 
 async function runInScope<R, S>(
   call: AdapterCall,
   run: (toolCall: ToolCall) => Promise<R> | R,
   stop: (error: CredentialError, result: CallResult) => S,
-  scrubber: Scrubber,
+  options: CreateToolRunnerOptions,
 ): Promise<R | Awaited<S>> {
   const { credential } = call
+  const scrubber = new Scrubber(options)
   try {
     const enter = () => run(scrubber.enter(credential))
     const result: unknown = await runWithCredentials(credential, enter)
@@ -140,10 +140,11 @@ async function runInScope<R, S>(
     call.end(scrubber.describe(clean))
     // What is redacted keeps its shape.
     return clean as R
-  } catch (thrown) {
-    const clean = scrubber.redactThrown(thrown)
-    const failure = scrubber.describeThrown(thrown)
-    const isConnect = failure.error?.code === 'ERR_CREDENTIAL_CONNECT'
+  } catch (cause) {
+    const [thrown, error] = examine(cause)
+    const clean = scrubber.search(thrown)
+    const failure = scrubber.fail(error, cause)
+    const isConnect = error.code === 'ERR_CREDENTIAL_CONNECT'
     if (isConnect && thrown instanceof ConnectRequiredError) return await stop(thrown, failure)
     call.end(failure)
     throw clean
@@ -156,48 +157,34 @@ async function runInScope<R, S>(
 const waitsBySource = new WeakMap<CredentialSource, Map<unknown, Wait>>()
 
 /** Of all calls of one owner, one has its person asked, and one check is polled for all. */
-class Connections {
-  readonly #options: CreateToolRunnerOptions
-  readonly #waits: Map<unknown, Wait>
-
-  constructor(source: CredentialSource, options: CreateToolRunnerOptions) {
-    this.#options = options
-    this.#waits = waitsBySource.get(source) ?? new Map<unknown, Wait>()
-    waitsBySource.set(source, this.#waits)
+async function nextStep(
+  source: CredentialSource,
+  owner: string | undefined,
+  error: ConnectRequiredError,
+  answer: string | undefined,
+  { connectTimeoutSeconds = 30 }: CreateToolRunnerOptions,
+): Promise<'ask' | 'retry' | 'refuse'> {
+  const waits = waitsBySource.get(source) ?? new Map<unknown, Wait>()
+  waitsBySource.set(source, waits)
+  const key = owner ?? error
+  const open = waits.get(key)
+  if (answer !== undefined && answer !== 'accept') {
+    open?.limit(0)
+    return 'refuse'
   }
-
-  async nextStep(
-    error: ConnectRequiredError,
-    request: CredentialRequest,
-    answer: string | undefined,
-  ): Promise<'ask' | 'retry' | 'refuse'> {
-    const label = labelFor(request, this.#options)
-    const open = this.#waits.get(label)
-    if (answer === undefined && !open) {
-      // Whose calls belong together is known by the label alone.
-      if (label !== undefined) this.#start(label, error)
-      return 'ask'
-    }
-    const isDeclined = answer !== undefined && answer !== 'accept'
-    if (isDeclined) open?.limit(0)
-    if (isDeclined || !error.isConnected) return 'refuse'
-    const wait = open ?? this.#start(label ?? error, error)
-    if (answer === 'accept') wait.limit(this.#options.connectTimeoutSeconds)
-    return (await wait.outcome) ? 'retry' : 'refuse'
-  }
-
-  #start(owner: unknown, { isConnected = () => false }: ConnectRequiredError): Wait {
-    const wait = new Wait(isConnected, this.#options.connectTimeoutSeconds)
-    this.#waits.set(owner, wait)
-    void wait.outcome.then(() => this.#waits.delete(owner))
-    return wait
-  }
+  if (!error.isConnected) return answer === undefined ? 'ask' : 'refuse'
+  // Whose calls belong together is known by the label alone.
+  const isAsked = answer === 'accept' || open
+  if (!isAsked && owner === undefined) return 'ask'
+  const wait = open ?? new Wait(error.isConnected, connectTimeoutSeconds)
+  waits.set(key, wait)
+  void wait.outcome.then(() => waits.delete(key))
+  if (!isAsked) return 'ask'
+  if (answer === 'accept') wait.limit(connectTimeoutSeconds)
+  return (await wait.outcome) ? 'retry' : 'refuse'
 }
 
 type Check = NonNullable<ConnectRequiredError['isConnected']>
-
-const FIRST_PAUSE = 250
-const LONGEST_PAUSE = 2000
 
 /** Polls a check until it says yes, or the time is over. */
 class Wait {
@@ -205,32 +192,25 @@ class Wait {
   #end = 0
   #pause = 0
 
-  constructor(check: Check, seconds?: number) {
+  constructor(check: Check, seconds: number) {
     this.limit(seconds)
     this.outcome = this.#poll(check)
   }
 
   /** Starts the time again. */
-  limit(seconds = 30): void {
+  limit(seconds: number): void {
     this.#end = Date.now() + seconds * 1000
-    this.#pause = FIRST_PAUSE
+    this.#pause = 250
   }
 
   async #poll(check: Check): Promise<boolean> {
     while (Date.now() < this.#end) {
       await sleep(Math.min(this.#pause, this.#end - Date.now()))
-      this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE)
-      if (await holds(check)) return true
+      this.#pause = Math.min(this.#pause * 2, 2000)
+      // A check that fails is no answer.
+      const outcome = Promise.resolve().then(check)
+      if (await outcome.catch(() => false)) return true
     }
-    return false
-  }
-}
-
-/** A check that fails is no answer. */
-async function holds(check: Check): Promise<boolean> {
-  try {
-    return await check()
-  } catch {
     return false
   }
 }
@@ -246,136 +226,109 @@ interface Timers {
 
 const MAX_FOUND = 100
 const MAX_MESSAGE = 500
-const UNREADABLE = 'What the tool threw cannot be shown.'
 
 /** Takes the secrets of one call out of what it sends, and keeps what they were called. */
 class Scrubber {
   readonly #found: RedactedSecret[] = []
   readonly #option: CreateToolRunnerOptions['redact']
-  readonly #limit: number
   #scope: CapturedScope | undefined
 
-  constructor({ redact, onCall }: CreateToolRunnerOptions) {
+  constructor({ redact }: CreateToolRunnerOptions) {
     this.#option = redact
-    // One is enough to say what was withheld; the others are for the operator.
-    this.#limit = onCall ? MAX_FOUND : 1
   }
 
   /** Makes this the scrubber of the current scope. */
   enter(credential: ToolCall['credential']): ToolCall {
-    const scope = captureScope()
-    this.#scope = scope
-    return { credential, redact: this.redact, keep: scope.keep }
+    this.#scope = captureScope()
+    return { credential, redact: (value) => this.redact(value), keep: this.#scope.keep }
   }
 
-  readonly redact = <T>(value: T): T => {
-    const secret = this.#search(partsOf(value)['structuredContent']).name
-    // A redacted value may not fit the schema of the tool.
-    if (secret) return withhold('structured result', secret) as T
-    return this.#search(this.#withoutBase64(value)).clean
+  /** With a notice where a redacted value would break what it is a part of. */
+  redact<T>(value: T): T {
+    const before = this.#found.length
+    const clean = this.search(value)
+    if (clean === value) return value
+    const reason = `was withheld, because it held a secret (${this.#found[before]?.name}).`
+    const { structuredContent } = partsOf(clean)
+    const isSame = structuredContent === partsOf(value)['structuredContent']
+    // It may not fit the schema of the tool any more.
+    if (!isSame) return toErrorResult(`The structured result of the tool ${reason}`) as T
+    return withoutBase64(clean, value, `The content of the tool ${reason}`) as T
   }
 
-  redactThrown(thrown: unknown): unknown {
-    try {
-      return this.redact(thrown)
-    } catch {
-      return new Error(UNREADABLE)
+  search<T>(value: T): T {
+    if (this.#option === false) return value
+    const onRedact = (secret: RedactedSecret) => {
+      if (this.#found.length < MAX_FOUND) this.#found.push(secret)
     }
+    return this.#withoutSecrets(value, onRedact)
   }
 
-  /** Redacted base64 is none any more, so that the SDKs would refuse the whole result. */
-  #withoutBase64<T>(result: T): T {
-    for (const name of ['content', 'contents', 'messages']) {
-      const blocks = listOf(partsOf(result)[name])
-      const checked = blocks.map(this.#checkBlock)
-      const isSame = checked.every((block, index) => block === blocks[index])
-      if (!isSame) return { ...result, [name]: checked }
-    }
-    return result
-  }
-
-  /** A block of a tool, the contents of a resource, or a message of a prompt, which holds a block. */
-  readonly #checkBlock = (block: unknown): unknown => {
-    const { content, data, blob, resource, uri } = partsOf(block)
-    const checked = isObject(content) ? this.#checkBlock(content) : content
-    if (checked !== content) return { ...partsOf(block), content: checked }
-    const secret = this.#search(data ?? blob ?? partsOf(resource)['blob']).name
-    if (secret === undefined) return block
-    const [notice] = withhold('content', secret).content
-    return uri === undefined ? notice : { uri, text: notice?.text }
+  #withoutSecrets<T>(value: T, onRedact?: (secret: RedactedSecret) => void): T {
+    const credentials = this.#scope?.credentials()
+    const except = this.#option ? this.#option.except : undefined
+    // Nobody knows any more what would have to be taken out.
+    return credentials ? redactSecrets(value, credentials, { except, onRedact }) : (REDACTED as T)
   }
 
   /** The error that asks to connect, of which an SDK has made a text. */
   connectErrorBehind(result: unknown): ConnectRequiredError | undefined {
     const error = this.#scope?.connectError()
-    const { isError, content } = partsOf(result)
-    if (!error || isError !== true) return undefined
-    return textsOf(content).includes(error.message) ? error : undefined
+    const isText = error && partsOf(result)['isError'] === true && textOf(result) === error.message
+    return isText ? error : undefined
   }
 
   describe(result: unknown): CallResult {
-    const { isError, content } = partsOf(result)
-    const redacted = [...this.#found]
-    if (isError !== true) return { outcome: 'ok', redacted }
-    const [text = 'The tool returned an error.'] = textsOf(content)
-    return { outcome: 'failed', error: this.#toCallError('ToolError', text), redacted }
-  }
-
-  describeThrown(thrown: unknown): CallResult {
-    const redacted = [...this.#found]
-    return { outcome: 'failed', error: this.#describeError(thrown), cause: thrown, redacted }
-  }
-
-  #describeError(thrown: unknown): CallError {
-    try {
-      if (!(thrown instanceof Error)) return this.#toCallError('Error', String(thrown))
-      const code = thrown instanceof CredentialError ? thrown.code : undefined
-      return this.#toCallError(thrown.name, thrown.message, code)
-    } catch {
-      return this.#toCallError('Error', UNREADABLE)
-    }
+    if (partsOf(result)['isError'] !== true) return { redacted: [...this.#found] }
+    const message = textOf(result) ?? 'The tool returned an error.'
+    return this.fail({ name: 'ToolError', code: undefined, message })
   }
 
   /** Events hold no secret, whatever the server has chosen for its results. */
-  #toCallError(name: string, message: string, code?: CallError['code']): CallError {
+  fail({ name, code, message }: CallError, cause?: unknown): CallResult {
     const show = (text: string) => this.#withoutSecrets(text).slice(0, MAX_MESSAGE)
-    return { name: show(name), code, message: show(message) }
-  }
-
-  #search<T>(value: T): { readonly clean: T; readonly name: string | undefined } {
-    if (this.#option === false || value === undefined) return { clean: value, name: undefined }
-    let name: string | undefined
-    const onRedact = (secret: RedactedSecret) => {
-      name ??= secret.name
-      if (this.#found.length < this.#limit) this.#found.push(secret)
-    }
-    const clean = this.#withoutSecrets(value, { except: this.#option?.except, onRedact })
-    return { clean, name }
-  }
-
-  #withoutSecrets<T>(value: T, options?: RedactSecretsOptions): T {
-    const credentials = this.#scope?.credentials()
-    // Nobody knows any more what would have to be taken out.
-    return credentials ? redactSecrets(value, credentials, options) : (REDACTED as T)
+    const error = { name: show(name), code, message: show(message) }
+    return { outcome: 'failed', error, cause, redacted: [...this.#found] }
   }
 }
 
-/** What is looked at of a result, and of the blocks in it: of tools, prompts and resources. */
-type Parts = Readonly<Record<string, unknown>>
-
-const isObject = (value: unknown): value is Parts => typeof value === 'object' && value !== null
-
-const partsOf = (value: unknown): Parts => (isObject(value) ? value : {})
-
-const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
-
-function textsOf(content: unknown): string[] {
-  const texts = listOf(content).map((block) => partsOf(block)['text'])
-  return texts.filter((text) => typeof text === 'string')
+/** What was thrown, and what is said of it. What cannot be looked at is replaced. */
+function examine(thrown: unknown): [thrown: unknown, error: CallError] {
+  try {
+    if (!(thrown instanceof Error))
+      return [thrown, { name: 'Error', code: undefined, message: String(thrown) }]
+    const code = thrown instanceof CredentialError ? thrown.code : undefined
+    return [thrown, { name: String(thrown.name), code, message: String(thrown.message) }]
+  } catch {
+    return examine(new Error('What the tool threw cannot be shown.'))
+  }
 }
 
-const withhold = (what: string, name: string): RefusedResult =>
-  toErrorResult(`The ${what} of the tool was withheld, because it held a secret (${name}).`)
+/** Redacted base64 is none any more, so that the SDKs would refuse the whole result. */
+function withoutBase64(clean: unknown, original: unknown, text: string): unknown {
+  if (clean === original || !isPlain(clean)) return clean
+  const before = partsOf(original)
+  const { type, data, blob, uri } = partsOf(clean)
+  if (blob !== before['blob']) return { uri, text }
+  if (type !== undefined && data !== before['data']) return { type: 'text', text }
+  const parts = Object.entries(clean).map(([name, part]): [string, unknown] => [
+    name,
+    withoutBase64(part, before[name], text),
+  ])
+  return Array.isArray(clean) ? parts.map(([, part]) => part) : Object.fromEntries(parts)
+}
+
+const isPlain = (value: unknown): value is object =>
+  Array.isArray(value) || Object.getPrototypeOf(Object(value)) === Object.prototype
+
+const partsOf = (value: unknown): Readonly<Record<string, unknown>> => Object(value)
+
+/** The first text of a result. */
+function textOf(result: unknown): string | undefined {
+  const { content } = partsOf(result)
+  const texts = Array.isArray(content) ? content.map((block) => partsOf(block)['text']) : []
+  return texts.find((text) => typeof text === 'string')
+}
 
 const toErrorResult = (text: string): RefusedResult => ({
   content: [{ type: 'text', text }],

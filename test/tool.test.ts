@@ -128,7 +128,7 @@ describe('a tool that runs', () => {
     [
       'an embedded resource of a tool',
       (s) => ({ content: [{ type: 'resource', resource: { uri: 'a:b', blob: encode(s) } }] }),
-      { content: [notice] },
+      { content: [{ type: 'resource', resource: { uri: 'a:b', text: NOTICE } }] },
     ],
     [
       'the blob of a resource',
@@ -145,7 +145,7 @@ describe('a tool that runs', () => {
       (s) => ({
         messages: [{ role: 'user', content: { resource: { uri: 'a:b', blob: encode(s) } } }],
       }),
-      { messages: [{ role: 'user', content: notice }] },
+      { messages: [{ role: 'user', content: { resource: { uri: 'a:b', text: NOTICE } } }] },
     ],
     [
       'structured content',
@@ -252,6 +252,16 @@ const hostile = (secret: string) =>
     },
   )
 
+const classless = (secret: string) =>
+  new Proxy(
+    {},
+    {
+      getPrototypeOf() {
+        throw new Error(secret)
+      },
+    },
+  )
+
 describe('a tool that throws', () => {
   const THROWN: [name: string, thrown: (secret: string) => unknown, message: RegExp][] = [
     ['an Error', (s) => new Error(`failed: ${s}`), /^failed: \[redacted\]$/],
@@ -270,6 +280,7 @@ describe('a tool that throws', () => {
     ['an object without a prototype', () => Object.create(null), /cannot be shown/],
     ['what has no text', () => new Unreadable(), /cannot be shown/],
     ['what cannot be looked at', hostile, /cannot be shown/],
+    ['what has no class', classless, /cannot be shown/],
     ['a long text', (s) => new Error(`${s}${'x'.repeat(5000)}`), /^\[redacted\]x{490}$/],
   ]
   for (const [name, thrown, message] of THROWN) {
@@ -282,16 +293,15 @@ describe('a tool that throws', () => {
         () => assert.fail('did not throw'),
         (error: unknown) => error,
       )
-      // What has no text can only be handed on as it is.
-      const isShown = !/bigint|prototype|no text/.test(name)
-      if (isShown) assertNoLeak(caught, secret)
-      else assert.equal(caught, original)
+      if (typeof caught === 'bigint') assert.equal(caught, original)
+      else assertNoLeak(caught, secret)
       assert.equal(events.length, 1)
       assert.equal(events[0]?.outcome, 'failed')
       assert.match(String(events[0]?.error?.message), message)
       assertNoLeak(events, secret)
       assert.equal(details[0]?.cause, original ?? undefined)
-      assert.equal(caught instanceof Error, name.includes('looked at') || original instanceof Error)
+      const isReplaced = message.source.includes('cannot be shown')
+      assert.equal(caught instanceof Error, isReplaced || original instanceof Error)
     })
   }
 
@@ -415,6 +425,34 @@ describe('a call that is refused', () => {
       [undefined, undefined],
     ])
   })
+
+  const BAD_SCOPES: [name: string, scopes: (tool: string) => unknown, cause: RegExp][] = [
+    ['throw', () => assert.fail('FAKE'), /FAKE/],
+    ['throw one of our errors', () => getCredentials().fields, /no credential in this context/],
+    ['are a text', () => 'repo', /must be a list of strings/],
+    ['are null', () => null, /must be a list of strings/],
+    ['are a promise', async () => ['repo'], /must be a list of strings/],
+    ['hold what is no text', () => ['repo', 1], /must be a list of strings/],
+  ]
+  for (const [name, scopes, cause] of BAD_SCOPES) {
+    test(`because the scopes that its tool needs ${name}, of which the operator is told`, async () => {
+      const options = { scopes: scopes as () => string[], optional: true }
+      const { runTool, events, details } = setUp(options)
+      const run = () => assert.fail('the tool ran')
+      const refused = await runTool(request, run, (error) => error)
+      assert(refused instanceof CredentialError)
+      assert.equal(refused.code, 'ERR_CREDENTIAL_UNAVAILABLE')
+      assert.equal(refused.isServerFault, true)
+      assert.equal(refused.message, 'The server could not tell which scopes this tool needs.')
+      assert.deepEqual(
+        events.map(({ outcome, error, tool }) => [outcome, error?.code, tool]),
+        [['refused', 'ERR_CREDENTIAL_UNAVAILABLE', 'whoami']],
+      )
+      assert.match(String(details[0]?.cause), cause)
+      // What is no tool needs none.
+      assert.equal(await runTool({ headers: undefined }, () => 'ran'), 'ran')
+    })
+  }
 
   test('for a token that has expired, with rejectExpired', async () => {
     const expiresAt = new Date(Date.now() - 1000)

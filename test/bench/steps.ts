@@ -40,17 +40,9 @@ const STEPS: readonly [name: string, work: Work, base: Work][] = [
     repeat(() => createServer(sdk, 2000, 'redaction')),
     repeat(() => createServer(sdk, 2000, 'raw')),
   ]),
-  [
-    'parsing headers',
-    repeat(() => parseHeaders(freshHeaders(), 'oauth')),
-    repeat(freshHeaders),
-  ],
+  ['parsing headers', repeat(() => parseHeaders(freshHeaders(), 'oauth')), repeat(freshHeaders)],
   ['asking a source', repeatAsync(() => ask(request)), repeatAsync(async () => credential)],
-  [
-    'a scope',
-    repeatAsync(() => runWithCredentials(credential, tool)),
-    repeatAsync(tool),
-  ],
+  ['a scope', repeatAsync(() => runWithCredentials(credential, tool)), repeatAsync(tool)],
   [
     'scrubbing 2,000 bytes of the secrets of a new credential',
     repeat(() => redactSecrets(result, [freshCredential()])),
