@@ -1,5 +1,5 @@
 // Where in a text it is worth to undo anything: around anchors, pieces of secrets that no encoder changes, and in dumps.
-import { hashAt, merge } from './automaton.ts'
+import { hashAt, merge } from './needles.ts'
 import { base64Forms, bytesOf, hexForms, plainForms } from './forms.ts'
 import type { Range } from './undo.ts'
 

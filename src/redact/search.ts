@@ -1,7 +1,7 @@
 import type { RelatedSecret } from '../credential.ts'
 import { REDACTED } from '../grammar.ts'
 import { Anchors, mayHold } from './anchors.ts'
-import { Automaton, merge } from './automaton.ts'
+import { merge, Needles } from './needles.ts'
 import { encodedForms, plainForms } from './forms.ts'
 import { isToken, MIN_LENGTH, withParts } from './secrets.ts'
 import { squeezedOf, undoneOf } from './undo.ts'
@@ -21,8 +21,8 @@ export class Search {
   readonly #secrets: readonly RelatedSecret[]
   readonly #onLearnt: () => unknown
   #anchors: Anchors | undefined
-  #plain: Automaton<string> | undefined
-  #encoded: Automaton<string> | undefined
+  #plain: Needles | undefined
+  #encoded: Needles | undefined
 
   constructor(secrets: readonly RelatedSecret[], onLearnt: () => unknown) {
     this.#secrets = secrets
@@ -54,17 +54,17 @@ export class Search {
   #findIn(window: Range, text: string, isEncoded: boolean, names: Set<string>): Range[] {
     const found: Range[] = []
     const first = Math.max(window[0], 0)
-    const search = (automaton: Automaton<string>, { text, toOriginal }: Layer) => {
-      for (const part of automaton.search(text, names)) {
+    const search = (sought: Needles, { text, toOriginal }: Layer) => {
+      for (const part of sought.search(text, names)) {
         const [start, end] = toOriginal(part)
         found.push([first + start, first + end])
       }
     }
-    this.#plain ??= automatonOf(this.#secrets, plainForms)
+    this.#plain ??= needlesOf(this.#secrets, plainForms)
     const layers = undoneOf(text.slice(first, window[1]))
     for (const layer of layers) search(this.#plain, layer)
     if (!isEncoded) return found
-    this.#encoded ??= automatonOf(this.#secrets, encodedForms)
+    this.#encoded ??= needlesOf(this.#secrets, encodedForms)
     for (const layer of layers.slice(-1).flatMap(squeezedOf)) search(this.#encoded, layer)
     return found
   }
@@ -72,10 +72,10 @@ export class Search {
 
 type FormsOf = (secret: string) => Iterable<string>
 
-function automatonOf(secrets: readonly RelatedSecret[], formsOf: FormsOf): Automaton<string> {
+function needlesOf(secrets: readonly RelatedSecret[], formsOf: FormsOf): Needles {
   const needles = new Map<string, string>()
   for (const [value, name] of withParts(secrets))
     // What the placeholder holds would be found in what replaces it.
     for (const form of formsOf(value)) if (!REDACTED.includes(form)) needles.set(form, name)
-  return new Automaton(needles)
+  return new Needles(needles)
 }

@@ -58,29 +58,46 @@ function rewrite(
 ): Layer | undefined {
   // Says much faster than what follows that there is nothing to replace.
   if (text.search(pattern) < 0) return undefined
-  const [starts, ends] = [new Int32Array(text.length), new Int32Array(text.length)]
+  // Where pieces begin: in the result, and in the text.
+  const [starts, origins]: [number[], number[]] = [[], []]
   let result = ''
-  const put = (piece: string, start: number, end: number) => {
-    const width = (end - start) / piece.length
-    for (let index = 0; index < piece.length; index++) {
-      starts[result.length + index] = start + Math.floor(index * width)
-      ends[result.length + index] = start + Math.floor((index + 1) * width)
-    }
+  const put = (piece: string, origin: number) => {
+    starts.push(result.length)
+    origins.push(origin)
     result += piece
   }
   let from = 0
   for (const match of text.matchAll(pattern)) {
     const { index, 0: found } = match
-    put(text.slice(from, index), from, index)
+    if (index > from) put(text.slice(from, index), from)
+    put(replace(match), index)
     from = index + found.length
-    put(replace(match), index, from)
   }
-  put(text.slice(from), from, text.length)
+  put(text.slice(from), from)
   if (result.length === text.length) return undefined
+  put('', text.length)
+  const originOf = (at: number, offset: number): number => {
+    const piece = lastUpTo(at, starts)
+    const [start = 0, next = 0] = starts.slice(piece, piece + 2)
+    const [origin = 0, nextOrigin = 0] = origins.slice(piece, piece + 2)
+    const width = (nextOrigin - origin) / (next - start)
+    return origin + Math.floor((at + offset - start) * width)
+  }
   return {
     text: result,
-    toOriginal: ([start, end]) => toOriginal([Number(starts[start]), Number(ends[end - 1])]),
+    toOriginal: ([start, end]) => toOriginal([originOf(start, 0), originOf(end - 1, 1)]),
   }
+}
+
+/** The place of the last number in a sorted list that is no greater. */
+function lastUpTo(limit: number, numbers: readonly number[]): number {
+  let [low, high] = [0, numbers.length]
+  while (high - low > 1) {
+    const middle = (low + high) >> 1
+    if (Number(numbers[middle]) > limit) high = middle
+    else low = middle
+  }
+  return low
 }
 
 // Within and between encoded lines and dumped bytes: the index before a byte, `0x`, the dash of a list, white space, quotes.
@@ -94,8 +111,10 @@ function squeeze(layer: Layer): Layer {
 }
 
 /** A text without escapes, squeezed; in a form, there are pluses for the spaces between bytes. */
-export const squeezedOf = (layer: Layer): Layer[] =>
-  [layer, { ...layer, text: layer.text.replace(/\+/g, ' ') }].map(squeeze)
+export function squeezedOf(layer: Layer): Layer[] {
+  const spaced = { ...layer, text: layer.text.replace(/\+/g, ' ') }
+  return spaced.text === layer.text ? [squeeze(layer)] : [layer, spaced].map(squeeze)
+}
 
 /** How many rounds of escapes are undone: four, and one for the JSON value that a text is in. */
 const MAX_ROUNDS = 5
