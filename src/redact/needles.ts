@@ -1,5 +1,5 @@
 import { MIN_LENGTH } from './secrets.ts'
-import type { Range } from './undo.ts'
+import type { Layer, Range } from './undo.ts'
 
 // A needle is known by its first 16 characters, a shorter one by its first 8.
 const BEGINNINGS = [2 * MIN_LENGTH, MIN_LENGTH]
@@ -32,8 +32,8 @@ export class Needles {
     }
   }
 
-  /** Where needles are; `found` gets their names. */
-  search(text: string, found: Set<string>): Range[] {
+  /** Where needles are in the text of a layer; `names` gets theirs. */
+  search({ text, toOriginal }: Layer, names: Set<string>): Range[] {
     const ranges: Range[] = []
     const [isFirst, isNext] = [this.#isFirst, this.#isNext]
     const last = text.length - MIN_LENGTH
@@ -44,13 +44,13 @@ export class Needles {
         const length = commonLength(needle, text, at)
         budget -= length + 1
         if (length < needle.length && budget > 0) continue
-        found.add(name)
-        if (budget <= 0) return [[0, text.length]]
+        names.add(name)
+        if (budget <= 0) return [toOriginal([0, text.length])]
         addRange(ranges, at, at + length)
         break
       }
     }
-    return ranges
+    return ranges.map(toOriginal)
   }
 
   #candidatesAt(text: string, at: number): readonly Named[] {
