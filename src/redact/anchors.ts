@@ -1,5 +1,5 @@
 // Where in a text it is worth to undo anything: around anchors, pieces of secrets that no encoder changes, and in dumps.
-import { hashAt, merge } from './automaton.ts'
+import { hashAt, merge } from './needles.ts'
 import { base64Forms, bytesOf, hexForms, plainForms } from './forms.ts'
 import type { Range } from './undo.ts'
 
@@ -37,9 +37,13 @@ function pairOf(form: string): [string, string] {
 const reachOf = (secret: string): number =>
   64 + 4 * secret.length + 20 * secret.replace(/[a-z\d]/gi, '').length
 
+/** How long the shortest of some texts is. */
+export const leastOf = (texts: readonly string[]): number =>
+  texts.reduce((least, { length }) => Math.min(least, length), Infinity)
+
 export class Anchors {
-  // Of one length, each with whether it is of an encoded secret.
-  readonly #anchors = new Map<string, boolean>()
+  // Of one length.
+  readonly #anchors: ReadonlySet<string>
   readonly #length: number
   /** How far to go on from two characters, by their hash; 0 where an anchor ends with them. */
   readonly #steps = new Uint8Array(4096)
@@ -51,35 +55,28 @@ export class Anchors {
   constructor(secrets: readonly string[]) {
     const isLong = (anchor: string) => anchor.length >= MIN_ANCHOR
     const plain = secrets.flatMap(plainAnchorsOf)
-    const encoded = secrets.flatMap(encodedAnchorsOf).filter(isLong)
-    const anchors = [...plain.filter(isLong), ...encoded]
-    const length = anchors.reduce((least, anchor) => Math.min(least, anchor.length), MAX_ANCHOR)
-    for (const anchor of anchors) this.#anchors.set(anchor.slice(-length), false)
-    for (const anchor of encoded) this.#anchors.set(anchor.slice(-length), true)
+    const anchors = [...plain, ...secrets.flatMap(encodedAnchorsOf)].filter(isLong)
+    const length = Math.min(leastOf(anchors), MAX_ANCHOR)
+    this.#anchors = new Set(anchors.map((anchor) => anchor.slice(-length)))
     this.#length = length
     this.#isAnywhere = !plain.every(isLong)
-    this.#shortestSecret = Math.min(...secrets.map((secret) => secret.length))
-    this.#reach = Math.max(...secrets.map(reachOf))
+    this.#shortestSecret = leastOf(secrets)
+    this.#reach = secrets.reduce((most, secret) => Math.max(most, reachOf(secret)), 0)
     this.#steps.fill(length - 1)
-    for (const anchor of this.#anchors.keys()) {
-      for (let at = 0; at < anchor.length - 1; at++) {
+    for (const anchor of this.#anchors) {
+      for (let at = 0; at < length - 1; at++) {
         const block = hashAt(anchor, at)
         this.#steps[block] = Math.min(Number(this.#steps[block]), length - 2 - at)
       }
     }
   }
 
-  /** Where in a text there may be a secret, and whether it may be encoded. */
-  windowsOf(text: string): [windows: Range[], isEncoded: boolean] {
-    const dumps = findDumps(text, this.#shortestSecret)
-    const anchors = this.#find(text)
-    const isEncoded = anchors.some(([start, end]) => this.#anchors.get(text.slice(start, end)))
-    const around = [...anchors, ...dumps].map(([start, end]): Range => [
-      start - this.#reach,
-      end + this.#reach,
-    ])
-    const windows: Range[] = this.#isAnywhere ? [[0, text.length]] : merge(around)
-    return [windows, isEncoded || dumps.length > 0]
+  /** Where in a text there may be a secret. */
+  windowsOf(text: string): Range[] {
+    if (this.#isAnywhere) return [[0, text.length]]
+    const found = [...this.#find(text), ...findDumps(text, this.#shortestSecret)]
+    const reach = this.#reach
+    return merge(found.map(([start, end]) => [Math.max(start - reach, 0), end + reach]))
   }
 
   /** Skips what cannot be in any anchor (Wu and Manber, 1994, with blocks of two characters). */
@@ -127,8 +124,8 @@ function findRuns(text: string, length: number, table: Uint8Array): Range[] {
 
 /** Lists of so many bytes, and as many escapes in a row: digits of numbers with something between them. */
 function findDumps(text: string, bytes: number): Range[] {
-  const isEscaped = ['\\', '%', '&'].some((sign) => text.includes(sign))
   // Two characters of a byte and one behind it, but for bytes below 10.
+  const isEscaped = ['\\', '%', '&'].some((sign) => text.includes(sign))
   const runs = findRuns(text, Math.floor(2.75 * bytes) - 1, isEscaped ? ESCAPED_DUMP : DUMP)
   if (runs.length === 0) return runs
   const dump = new RegExp(`^\\D*(?:\\d[\\da-f]*[^\\da-f]\\D*){${Math.ceil(bytes / 2)}}`, 'i')

@@ -31,8 +31,7 @@ export function bytesOf(text: string): string[] {
 }
 
 export function hexForms(bytes: string): string[] {
-  let hex = ''
-  for (const byte of bytes) hex += (256 + byte.charCodeAt(0)).toString(16).slice(1)
+  const hex = bytes.replace(/[^]/g, (byte) => (256 + byte.charCodeAt(0)).toString(16).slice(1))
   return [hex, hex.toUpperCase()]
 }
 

@@ -19,8 +19,6 @@ export interface RedactSecretsOptions {
   readonly onRedact?: ((found: RedactedSecret) => void) | undefined
 }
 
-type Credentials = ResolvedCredential | readonly ResolvedCredential[]
-
 /**
  * Replaces every occurrence of credentials' secrets by `[redacted]`, however they are escaped, encoded or dumped: in
  * strings, in JSON values as `JSON.stringify` writes them, in errors and their causes; and in bytes by stars.
@@ -36,7 +34,7 @@ type Credentials = ResolvedCredential | readonly ResolvedCredential[]
  */
 export function redactSecrets<T>(
   value: T,
-  credentials: Credentials | undefined = scopedCredentials(),
+  credentials: ResolvedCredential | readonly ResolvedCredential[] | undefined = scopedCredentials(),
   options: RedactSecretsOptions = {},
 ): T {
   assertOptions(options, 'redactSecrets', { except: ['strings'], onRedact: ['function'] })
@@ -64,7 +62,7 @@ function searchOf(credentials: readonly ResolvedCredential[], except: readonly s
     last?.parts.length === parts.length && parts.every((part, index) => part === last.parts[index])
   if (isSame) return last.search
   const secrets = credentials.flatMap((credential) => secretsOf(credential, except))
-  // Kept from when it has cost something: most credentials are new with each call, and most texts are harmless.
-  const search: Search = new Search(secrets, () => known.set(first, { search, parts }))
+  const search = new Search(secrets)
+  known.set(first, { search, parts })
   return search
 }

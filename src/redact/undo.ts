@@ -51,35 +51,43 @@ function decodePercent(bytes: string): string {
 type Replace = (match: RegExpMatchArray) => string
 
 /** A layer in which something is replaced; `undefined` where there is nothing of it. */
-function rewrite(
-  { text, toOriginal }: Layer,
-  pattern: RegExp,
-  replace: Replace,
-): Layer | undefined {
+function rewrite(layer: Layer, pattern: RegExp, replace: Replace): Layer | undefined {
+  const { text } = layer
   // Says much faster than what follows that there is nothing to replace.
   if (text.search(pattern) < 0) return undefined
-  const [starts, ends] = [new Int32Array(text.length), new Int32Array(text.length)]
+  // Where pieces begin: in the result, and in the text.
+  const [starts, origins]: [number[], number[]] = [[], []]
   let result = ''
-  const put = (piece: string, start: number, end: number) => {
-    const width = (end - start) / piece.length
-    for (let index = 0; index < piece.length; index++) {
-      starts[result.length + index] = start + Math.floor(index * width)
-      ends[result.length + index] = start + Math.floor((index + 1) * width)
-    }
+  const put = (piece: string, origin: number) => {
+    starts.push(result.length)
+    origins.push(origin)
     result += piece
   }
   let from = 0
   for (const match of text.matchAll(pattern)) {
-    const { index, 0: found } = match
-    put(text.slice(from, index), from, index)
-    from = index + found.length
-    put(replace(match), index, from)
+    if (match.index > from) put(text.slice(from, match.index), from)
+    put(replace(match), match.index)
+    from = match.index + match[0].length
   }
-  put(text.slice(from), from, text.length)
+  put(text.slice(from), from)
+  put('', text.length)
   if (result.length === text.length) return undefined
-  return {
-    text: result,
-    toOriginal: ([start, end]) => toOriginal([Number(starts[start]), Number(ends[end - 1])]),
+  const originOf = originIn(starts, origins)
+  const toOriginal = ([start, end]: Range) =>
+    layer.toOriginal([originOf(start, 0), originOf(end - 1, 1)])
+  return { text: result, toOriginal }
+}
+
+/** Where characters were before, or what follows on them; to be asked from left to right. */
+function originIn(starts: readonly number[], origins: readonly number[]) {
+  let piece = 0
+  return (at: number, offset: 0 | 1): number => {
+    if (at < Number(starts[piece])) piece = 0
+    while (Number(starts[piece + 1]) <= at) piece += 1
+    const [start = 0, nextStart = 0] = starts.slice(piece, piece + 2)
+    const [origin = 0, nextOrigin = 0] = origins.slice(piece, piece + 2)
+    const width = (nextOrigin - origin) / (nextStart - start)
+    return origin + Math.floor((at + offset - start) * width)
   }
 }
 
@@ -87,22 +95,24 @@ function rewrite(
 const BETWEEN =
   /(["'])\d+\1\s*:\s*(?=\d)|\b0x(?=[\da-f]{2}(?![\da-z]))|(?<!\S)-(?=\s)|[\s`,:;|]+|["']/gi
 
-/** The text as what is encoded in it reads without line breaks and separators, in the alphabet of RFC 4648 section 4. */
-function squeeze(layer: Layer): Layer {
-  const squeezed = rewrite(layer, BETWEEN, () => '') ?? layer
-  return { ...squeezed, text: squeezed.text.replace(/-/g, '+').replace(/_/g, '/') }
+/** A text without escapes as what is encoded in it reads without separators, in the alphabet of RFC 4648 section 4. */
+export function squeezedOf(layer: Layer): Layer[] {
+  // In a form, the spaces between bytes are pluses.
+  const texts = new Set([layer.text, layer.text.replace(/\+/g, ' ')])
+  return Array.from(texts, (text) => {
+    const spaced = { ...layer, text }
+    const squeezed = rewrite(spaced, BETWEEN, () => '') ?? spaced
+    return { ...squeezed, text: squeezed.text.replace(/-/g, '+').replace(/_/g, '/') }
+  })
 }
-
-/** A text without escapes, squeezed; in a form, there are pluses for the spaces between bytes. */
-export const squeezedOf = (layer: Layer): Layer[] =>
-  [layer, { ...layer, text: layer.text.replace(/\+/g, ' ') }].map(squeeze)
 
 /** How many rounds of escapes are undone: four, and one for the JSON value that a text is in. */
 const MAX_ROUNDS = 5
 
-/** The text as it is, and with its escapes undone once, and again. */
-export function undoneOf(text: string): Layer[] {
-  const layers: Layer[] = [{ text, toOriginal: (part) => part }]
+/** The part of a text as it is, and with its escapes undone once, and again. */
+export function undoneOf(text: string, [from, to]: Range): Layer[] {
+  const toOriginal = ([start, end]: Range): Range => [from + start, from + end]
+  const layers: Layer[] = [{ text: text.slice(from, to), toOriginal }]
   // Goes on with what it adds.
   for (const layer of layers) {
     const undone = layers.length > MAX_ROUNDS ? undefined : rewrite(layer, ESCAPE, decode)
@@ -112,4 +122,4 @@ export function undoneOf(text: string): Layer[] {
 }
 
 export const undoText = (text: string): string[] =>
-  Array.from(undoneOf(text).slice(1), (layer) => layer.text)
+  Array.from(undoneOf(text, [0, text.length]).slice(1), (layer) => layer.text)

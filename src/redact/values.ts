@@ -50,22 +50,24 @@ export class Redaction {
   }
 
   #redactText(text: string): string {
+    const ranges = this.#find(text)
+    if (ranges.length === 0) return text
     let result = ''
     let from = 0
-    for (const [start, end] of this.#find(text)) {
+    for (const [start, end] of ranges) {
       result += text.slice(from, start) + REDACTED
       from = end
     }
-    if (from === 0) return text
     result += text.slice(from)
     // Where the placeholder makes a secret of what stands around it, nothing of the text is kept.
-    return this.#search.find(result) === undefined ? result : REDACTED
+    return this.#search.find(result, new Set()).length === 0 ? result : REDACTED
   }
 
   #find(text: string): readonly Range[] {
-    const found = this.#search.find(text)
-    if (found !== undefined) this.#report(found.names)
-    return found?.ranges ?? []
+    const names = new Set<string>()
+    const ranges = this.#search.find(text, names)
+    this.#report(names)
+    return ranges
   }
 
   #report(names: Iterable<string>): void {
@@ -75,11 +77,11 @@ export class Redaction {
   }
 
   #redactObject(object: object): unknown {
-    if (this.#results.has(object)) return this.#results.get(object)
-    this.#results.set(object, REDACTED)
-    const result = this.#redactNew(object)
-    this.#results.set(object, result)
-    return result
+    if (!this.#results.has(object)) {
+      this.#results.set(object, REDACTED)
+      this.#results.set(object, this.#redactNew(object))
+    }
+    return this.#results.get(object)
   }
 
   #redactNew(object: object): unknown {
@@ -196,15 +198,10 @@ function copyError(error: object, slots: readonly Slot[]): object {
   const prototype: object | null = Object.getPrototypeOf(error)
   const copy: object = Object.setPrototypeOf(new Error(), prototype)
   for (const name of Reflect.ownKeys(copy)) Reflect.deleteProperty(copy, name)
-  for (const [name, value] of slots) {
+  for (const [name, redacted] of slots) {
+    const value = name === 'toJSON' ? () => redacted : redacted
     const enumerable = Object.prototype.propertyIsEnumerable.call(error, name)
-    const shown = name === 'toJSON' ? () => value : value
-    Object.defineProperty(copy, name, {
-      value: shown,
-      enumerable,
-      writable: true,
-      configurable: true,
-    })
+    Object.defineProperty(copy, name, { value, enumerable, writable: true, configurable: true })
   }
   return copy
 }
@@ -221,12 +218,5 @@ function copyOf(value: Bytes): Bytes {
 }
 
 /** A text of character codes; of bytes, as Latin-1. */
-function textOf(codes: ArrayLike<number>): string {
-  let text = ''
-  // As many arguments as every engine takes.
-  for (let at = 0; at < codes.length; at += 8192) {
-    const some: readonly number[] = Array.prototype.slice.call(codes, at, at + 8192)
-    text += String.fromCharCode(...some)
-  }
-  return text
-}
+const textOf = (codes: ArrayLike<number>): string =>
+  Array.from(codes, (code) => String.fromCharCode(code)).join('')

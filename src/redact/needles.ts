@@ -1,0 +1,85 @@
+import { MIN_LENGTH } from './secrets.ts'
+import type { Layer, Range } from './undo.ts'
+
+// A needle is known by its first 16 characters, a shorter one by its first 8.
+const BEGINNINGS = [2 * MIN_LENGTH, MIN_LENGTH]
+
+// What a text may cost that is made to match the beginnings of needles: so many comparisons for each character. A text that
+// costs more is withheld.
+const MAX_COMPARED = 16
+const ALLOWANCE = 10_000
+
+type Named = readonly [needle: string, name: string]
+
+/** Many texts to be found, each of 8 characters and more. */
+export class Needles {
+  /** By how they begin, the longest first. */
+  readonly #needles = new Map<string, Named[]>()
+  // By the hash of two characters, whether a needle begins with them, and goes on with them: most of a text is passed over by
+  // this alone.
+  readonly #isFirst = new Uint8Array(4096)
+  readonly #isNext = new Uint8Array(4096)
+
+  constructor(names: ReadonlyMap<string, string>) {
+    for (const entry of [...names].sort(([a], [b]) => b.length - a.length)) {
+      const length = BEGINNINGS.find((length) => length <= entry[0].length)
+      const beginning = entry[0].slice(0, length)
+      const alike = this.#needles.get(beginning)
+      if (alike) alike.push(entry)
+      else this.#needles.set(beginning, [entry])
+      this.#isFirst[hashAt(beginning, 0)] = 1
+      this.#isNext[hashAt(beginning, 2)] = 1
+    }
+  }
+
+  /** Where needles are in the text of a layer; `names` gets theirs. */
+  search({ text, toOriginal }: Layer, names: Set<string>): Range[] {
+    const ranges: Range[] = []
+    const [isFirst, isNext] = [this.#isFirst, this.#isNext]
+    const last = text.length - MIN_LENGTH
+    let budget = MAX_COMPARED * (text.length + ALLOWANCE)
+    for (let at = 0; at <= last; at++) {
+      if (isFirst[hashAt(text, at)] === 0 || isNext[hashAt(text, at + 2)] === 0) continue
+      for (const [needle, name] of this.#candidatesAt(text, at)) {
+        const length = commonLength(needle, text, at)
+        budget -= length + 1
+        if (length < needle.length && budget > 0) continue
+        names.add(name)
+        if (budget <= 0) return [toOriginal([0, text.length])]
+        addRange(ranges, at, at + length)
+        break
+      }
+    }
+    return ranges.map(toOriginal)
+  }
+
+  #candidatesAt(text: string, at: number): readonly Named[] {
+    const [long, short] = BEGINNINGS.map((length) => this.#needles.get(text.slice(at, at + length)))
+    if (long && short) return [...long, ...short]
+    return long ?? short ?? []
+  }
+}
+
+function commonLength(needle: string, text: string, at: number): number {
+  let length = 0
+  while (length < needle.length && needle.charCodeAt(length) === text.charCodeAt(at + length))
+    length += 1
+  return length
+}
+
+/** A hash of two characters, below 4,096. */
+export const hashAt = (text: string, at: number): number =>
+  (text.charCodeAt(at) * 31 + text.charCodeAt(at + 1)) & 4095
+
+/** Adds a range to others that begin no later; what overlaps or touches becomes one. */
+function addRange(ranges: Range[], start: number, end: number): void {
+  const last = ranges.at(-1)
+  if (last && last[1] >= start) last[1] = Math.max(last[1], end)
+  else ranges.push([start, end])
+}
+
+export function merge(ranges: Range[]): Range[] {
+  const merged: Range[] = []
+  for (const [start, end] of ranges.sort((a, b) => a[0] - b[0])) addRange(merged, start, end)
+  return merged
+}
