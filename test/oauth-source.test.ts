@@ -290,6 +290,7 @@ describe('fromTokenEndpoint', () => {
       { leewaySeconds: -1 },
       { timeoutSeconds: 0 },
       { clientAuth: 'jwt' },
+      { clientAuth: 'none' },
       { audience: 'https://api.example' },
     ]) {
       assert.throws(() => sourceOf(options as never), {

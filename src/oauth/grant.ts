@@ -6,10 +6,6 @@ import { isPlainObject } from '../grammar.ts'
 /** What can be refreshed. */
 export type Refreshable = OAuthCredential | RefreshGrant
 
-/** What a credential lacks to be refreshed, by the names of its properties. */
-export const missingForRefresh = (given: Refreshable): readonly string[] =>
-  (['refreshToken', 'clientId', 'tokenUri'] as const).filter((property) => !given[property])
-
 /** What it takes to refresh a credential; `undefined` where a part of that is missing. */
 export function grantOf(given: Refreshable): RefreshGrant | undefined {
   // A credential of a second copy of the package is no plain object.
@@ -22,8 +18,8 @@ export function grantOf(given: Refreshable): RefreshGrant | undefined {
 
 // Web Crypto and the Encoding API, as far as this needs them.
 interface Runtime {
-  readonly crypto?: {
-    readonly subtle?: { digest(algorithm: 'SHA-256', data: Uint8Array): Promise<ArrayBuffer> }
+  readonly crypto: {
+    readonly subtle: { digest(algorithm: 'SHA-256', data: Uint8Array): Promise<ArrayBuffer> }
   }
   readonly TextEncoder: new () => { encode(text: string): Uint8Array }
 }
@@ -31,15 +27,11 @@ const runtime = globalThis as unknown as Runtime
 
 /** The SHA-256 of a JSON value, as 32 characters: what is remembered is found by it, and it tells nothing. */
 export async function digest(value: unknown): Promise<string> {
-  const subtle = runtime.crypto?.subtle
-  if (subtle === undefined)
-    throw misuse('ERR_INVALID_ARG_VALUE', 'This runtime has no Web Crypto, which refreshing needs.')
   const bytes = new runtime.TextEncoder().encode(JSON.stringify(value))
-  return String.fromCharCode(...new Uint8Array(await subtle.digest('SHA-256', bytes)))
+  const hash = await runtime.crypto.subtle.digest('SHA-256', bytes)
+  return String.fromCharCode(...new Uint8Array(hash))
 }
 
 /** Nobody gets what was had with another client secret, or from another endpoint. */
-export function keyOf(grant: RefreshGrant): Promise<string> {
-  const { tokenUri, clientId, clientSecret = null, refreshToken } = grant
-  return digest([tokenUri, clientId, clientSecret, refreshToken])
-}
+export const keyOf = (grant: RefreshGrant): Promise<string> =>
+  digest([grant.tokenUri, grant.clientId, grant.clientSecret, grant.refreshToken])
