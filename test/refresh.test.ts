@@ -687,6 +687,35 @@ describe('force', () => {
     })
   })
 
+  test('refuses what cannot be refreshed, although it is still valid', async () => {
+    const { fetch, sent } = endpoint(() => ({ access_token: 'FAKE-new' }))
+    const refresh = createRefresher({ fetch })
+    const valid = expired(refreshTokenOf('force-missing'), {
+      expiresAt: inSeconds(3600),
+      refreshToken: undefined,
+    })
+    assert.equal(await refresh(valid), valid)
+    await assertFails(refresh(valid, { force: true }), 'the credential lacks refreshToken.')
+    assert.equal(sent.length, 0)
+  })
+
+  test('beside calls that leave the token as it is makes one request, for whoever comes in between too', async () => {
+    const first = refreshTokenOf('force-beside')
+    const { fetch, sent, reused } = rotating(first, { expires_in: 3600 })
+    const refresh = createRefresher({ fetch })
+    const valid = expired(first, { expiresAt: inSeconds(3600) })
+    const all: Promise<OAuthCredential>[] = []
+    for (let call = 0; call < 50; call++) {
+      all.push(refresh(valid), refresh(valid, { force: true }))
+      await undefined
+    }
+    const tokens = new Set((await Promise.all(all)).map((one) => one.accessToken))
+    assert.deepEqual(tokens, new Set(['FAKE-old-access', 'FAKE-access-1']))
+    assert.equal((await refresh(valid)).accessToken, 'FAKE-access-1')
+    assert.equal(sent.length, 1)
+    assert.deepEqual(reused, [])
+  })
+
   test('takes the same token from a server that has no other', async () => {
     const { fetch, sent } = endpoint(() => ({ access_token: 'FAKE-always' }))
     const refresh = createRefresher({ fetch })
@@ -977,6 +1006,22 @@ describe('a new refresh token in an answer that is refused otherwise', () => {
 })
 
 describe('what is remembered', () => {
+  test('is not pushed out by credentials that are fresh', async () => {
+    const first = refreshTokenOf('pushed')
+    const { fetch, sent, reused } = rotating(first, { expires_in: 3600 })
+    const refresh = createRefresher({ fetch, onRefresh: () => {} })
+    await refresh(expired(first))
+    for (let batch = 0; batch < 101; batch++) {
+      const fresh = Array.from({ length: 100 }, (_, index) =>
+        expired(`FAKE-fresh-${batch}-${index}`, { expiresAt: inSeconds(3600) }),
+      )
+      assert.deepEqual(await Promise.all(fresh.map((one) => refresh(one))), fresh)
+    }
+    assert.equal((await refresh(expired(first))).refreshToken, `${first}-1`)
+    assert.equal(sent.length, 1)
+    assert.deepEqual(reused, [])
+  })
+
   test('may be forgotten where it was saved, the least recently used first', async () => {
     const { fetch, sent } = endpoint(() => ({ access_token: 'FAKE-new' }), 0)
     const refresh = createRefresher({ fetch, onRefresh: () => {} })

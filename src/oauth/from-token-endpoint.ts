@@ -3,8 +3,7 @@ import type { RelatedSecret } from '../credential.ts'
 import { assertObject, assertOptions, CredentialError, misuse } from '../errors.ts'
 import { splitScopes } from '../grammar.ts'
 import type { CredentialRequest } from '../source.ts'
-import { CredentialRefreshError } from './errors.ts'
-import { digest } from './grant.ts'
+import { digest } from './digest.ts'
 import { Lineages } from './lineage.ts'
 import { assertEndpointOptions, ENDPOINT_KINDS, requestToken } from './token-endpoint.ts'
 import type { Form, TokenEndpointOptions } from './token-endpoint.ts'
@@ -88,15 +87,15 @@ export function fromTokenEndpoint(options: FromTokenEndpointOptions): TokenEndpo
   const source = async (request: CredentialRequest) =>
     freshOf(readForm(await options.form(request)))
   return Object.assign(source, {
-    refresh(given: OAuthCredential, { force = false } = {}) {
+    async refresh(given: OAuthCredential, { force = false } = {}) {
       const form = forms.get(given)
-      if (form === undefined) throw new CredentialRefreshError(NOT_OURS)
+      if (form === undefined) throw misuse('ERR_INVALID_ARG_VALUE', NOT_OURS)
       return freshOf(form, force ? given.accessToken : undefined)
     },
   })
 }
 
-const NOT_OURS = 'the credential does not come from this token endpoint'
+const NOT_OURS = 'The refresh of fromTokenEndpoint takes a credential that this source has given.'
 
 function readForm(form: TokenForm): Form {
   assertObject(form, 'The form for a token endpoint', "{ grant_type: 'client_credentials' }")

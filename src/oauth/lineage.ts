@@ -1,6 +1,6 @@
 import { outsideOfScopes } from '../context.ts'
 import type { OAuthCredential } from '../credential.ts'
-import type { Refreshable } from './grant.ts'
+import type { RefreshGrant } from '../env.ts'
 import { isRefusal, Pause } from './pause.ts'
 
 /** A token and those that replace it: by one request at a time, and after a failure by none for a while. */
@@ -14,7 +14,7 @@ export class Lineage {
   /** The access token that an API has refused. */
   rejected: string | undefined
   /** The successor that nobody has saved yet. */
-  unsaved: Refreshable | undefined
+  unsaved: OAuthCredential | RefreshGrant | undefined
   saving: Promise<void> | undefined
   flight: Promise<OAuthCredential> | undefined
   /** How many calls are under way with it. */

@@ -2,11 +2,11 @@ import { joinScope, outsideOfScopes } from '../context.ts'
 import { OAuthCredential, relatedSecrets, relateSecrets } from '../credential.ts'
 import type { OAuthProperties, RelatedSecret } from '../credential.ts'
 import type { RefreshGrant } from '../env.ts'
-import { assertOptions } from '../errors.ts'
+import { assertOptions, misuse } from '../errors.ts'
+import { isPlainObject } from '../grammar.ts'
 import type { Refresher } from '../source.ts'
 import { CredentialRefreshError, successorOf } from './errors.ts'
-import { grantOf, keyOf } from './grant.ts'
-import type { Refreshable } from './grant.ts'
+import { digest } from './digest.ts'
 import { Lineages } from './lineage.ts'
 import type { Lineage } from './lineage.ts'
 import { isRefusal } from './pause.ts'
@@ -47,9 +47,12 @@ export function createRefresher(options: CreateRefresherOptions = {}): Refresher
   return async (given, call = {}) => {
     assertOptions(call, 'a refresher', { force: ['boolean'] })
     const token = given instanceof OAuthCredential ? given : undefined
-    const grant = grantOf(given)
-    if (grant === undefined) return asItIs(given, call.force)
-    return lineages.use(await keyOf(grant), grant.refreshToken, async (lineage) => {
+    // A credential of a second copy of the package is no plain object.
+    if (token === undefined && !isPlainObject(given)) throw misuse('ERR_INVALID_ARG_TYPE', WANTED)
+    const { refreshToken, clientId, clientSecret, tokenUri, scopes, extra } = given
+    if (!refreshToken || !clientId || !tokenUri) return asItIs(given, call.force)
+    const grant = { refreshToken, clientId, clientSecret, tokenUri, scopes, extra }
+    return lineages.use(await keyOf(grant), refreshToken, async (lineage) => {
       const newest = await freshOf({ grant, token, lineage, options }, call.force)
       if (newest === token) return token
       joinScope(newest)
@@ -60,10 +63,16 @@ export function createRefresher(options: CreateRefresherOptions = {}): Refresher
   }
 }
 
+const WANTED = 'A refresher takes an OAuthCredential or a RefreshGrant.'
+
 // Of all refreshers of the process: a refresh token that one has used is worth nothing to another.
 const lineages: Lineages = new Lineages()
 
-function asItIs(given: Refreshable, force = false): OAuthCredential {
+/** Nobody gets what was had with another client secret, or from another endpoint. */
+const keyOf = (grant: RefreshGrant): Promise<string> =>
+  digest([grant.tokenUri, grant.clientId, grant.clientSecret, grant.refreshToken])
+
+function asItIs(given: OAuthCredential | RefreshGrant, force = false): OAuthCredential {
   if (!force && given instanceof OAuthCredential && !given.isExpired(0)) return given
   const parts = ['refreshToken', 'clientId', 'tokenUri'] as const
   const missing = parts.filter((part) => !given[part])
