@@ -1,8 +1,7 @@
 import { getCredentials, joinScope } from './context.ts'
 import { assertCredential } from './credential.ts'
-import type { ResolvedCredential } from './credential.ts'
+import type { OAuthCredential, ResolvedCredential } from './credential.ts'
 import { assertOptions, misuse } from './errors.ts'
-import type { Refresher } from './source.ts'
 
 // The Fetch API, as far as this needs it.
 type Pairs = Pick<Map<string, string>, 'get' | 'has' | 'set'>
@@ -35,14 +34,23 @@ export type UpstreamFetch = typeof globalThis extends { fetch: (...args: infer A
 /** What a credential adds to a request: headers, or parameters of the query, by name. */
 export type Authorization = Partial<Record<'headers' | 'query', Readonly<Record<string, string>>>>
 
+/** Gives a credential with another access token than that which was refused. */
+export type UpstreamRefresh = (
+  credential: OAuthCredential,
+  options: { readonly force: true },
+) => OAuthCredential | Promise<OAuthCredential>
+
 /** Options of {@link createFetch}. */
 export interface CreateFetchOptions {
   /** Below which every request stays: an `https:` URL, or a function that takes it from the credential. */
   readonly baseUrl: string | ((credential: ResolvedCredential) => string)
   /** What a credential adds; by default the access token of an OAuth one, as `Authorization: Bearer`. */
   readonly authorize?: ((credential: ResolvedCredential) => Authorization) | undefined
-  /** Gives another access token after a 401: what `createRefresher` of `mcp-credentials/oauth` returns. */
-  readonly refresh?: Refresher | undefined
+  /**
+   * Gives another access token after a 401: what `createRefresher` returns; for a credential that comes from
+   * `fromTokenEndpoint` or from `createAccounts`, the `refresh` of that.
+   */
+  readonly refresh?: UpstreamRefresh | undefined
   /** Whether redirects within the origin are followed; by default `true`. None to another origin ever is. */
   readonly redirects?: boolean | undefined
   /** Whether `http:` will do for an API on this machine; by default `false`. */
@@ -74,13 +82,9 @@ export function createFetch(options: CreateFetchOptions): UpstreamFetch {
     allowInsecureLoopback: ['boolean'],
     fetch: ['function'],
   })
-  const { baseUrl, allowInsecureLoopback } = options
-  const read = (text: string) => readBase(text, allowInsecureLoopback)
-  const settings: CreateFetchOptions = {
-    ...options,
-    baseUrl: typeof baseUrl === 'function' ? (given) => read(baseUrl(given)) : read(baseUrl),
-  }
-  const fetch = (input: unknown, init?: Init): unknown => exchange(input, init ?? {}, settings)
+  // What is wrong with it is said at the start.
+  if (typeof options.baseUrl !== 'function') readBase(options.baseUrl, options)
+  const fetch = (input: unknown, init: Init = {}): unknown => exchange(input, init, options)
   return fetch as UpstreamFetch
 }
 
@@ -95,7 +99,7 @@ async function exchange(input: unknown, init: Init, options: CreateFetchOptions)
   const { baseUrl, authorize, redirects } = options
   let credential = authorize ? getCredentials() : getCredentials('oauth')
   const base = typeof baseUrl === 'string' ? baseUrl : baseUrl(credential)
-  let message = await readMessage(input, init, base)
+  let message = await readMessage(input, init, readBase(base, options))
   let { refresh } = options
   let left = redirects === false || message.redirect !== 'follow' ? 0 : MAX_REDIRECTS
   for (;;) {
@@ -131,18 +135,18 @@ async function readMessage(input: unknown, given: Init, base: string): Promise<M
 function resolve(input: string, base: string): Url {
   const isPath = /^(?:\/(?![/\\])|\?|$)/.test(input)
   const url = parse(isPath ? base + input : input)
-  const asLax = url && readLaxly(url)
-  if (url && asLax && isBelow(url, base) && isBelow(asLax, base)) return url
+  if (url && isBelow(url, base) && !climbs(url.pathname)) return url
   throw refusal('createFetch takes a path that starts with a slash, or a URL below its base URL.')
 }
 
-/** As servers read a path that decode it twice, take an encoded slash for one, or cut what stands behind a semicolon. */
-function readLaxly(url: Url): Url | undefined {
-  const href = url.href
+/** Whether it climbs for servers that decode it twice, take an encoded slash for one, or cut what a semicolon starts. */
+function climbs(path: string): boolean {
+  const decoded = path
     .replace(/%(?:25)+/g, '%')
     .replace(/%2f|%5c/gi, '/')
-    .replace(/(?:;|%3b)[^/?#]*/gi, '')
-  return href === url.href ? url : parse(href)
+    .replace(/%2e/gi, '.')
+  const segments = decoded.split('/').map((segment) => segment.replace(/(?:;|%3b).*/i, ''))
+  return segments.includes('..')
 }
 
 // By its text: the `origin` of a blob: URL is that of the page that made it, and says nothing of a user name.
@@ -160,10 +164,10 @@ function parse(url: string, base?: string): Url | undefined {
 
 const LOOPBACK = /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)[:/]/
 
-function readBase(text: string, allowsLoopback = false): string {
+function readBase(text: string, { allowInsecureLoopback }: CreateFetchOptions): string {
   const url = parse(text)
   const href = url?.href ?? ''
-  const isSecure = href.startsWith('https:') || (allowsLoopback && LOOPBACK.test(href))
+  const isSecure = href.startsWith('https:') || (allowInsecureLoopback && LOOPBACK.test(href))
   if (url && isSecure && href === url.origin + url.pathname) return href.replace(/\/$/, '')
   throw refusal(BASE_URL)
 }

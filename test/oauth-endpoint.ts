@@ -52,8 +52,8 @@ export function rotating(first: string, more: object = {}) {
   return { first, reused, ...server }
 }
 
-/** A refresh token of its own for each test: who has sent one is remembered by the process. */
-export const refreshTokenOf = (purpose: string): string => fakeSecret(`refresh-${purpose}`)
+/** A refresh token of its own for each test: who has sent one is remembered by the process. No file is called like it. */
+export const refreshTokenOf = (purpose: string): string => fakeSecret(`renewable-${purpose}`)
 
 export function expired(refreshToken: string, more: object = {}): OAuthCredential {
   const client = { clientId, tokenUri, expiresAt: PAST }

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { runWithCredentials, tryGetCredentials } from 'mcp-credentials'
 import { fromTokenEndpoint } from 'mcp-credentials/oauth'
 import { redactSecrets } from 'mcp-credentials/redact'
-import type { CredentialRequest } from 'mcp-credentials'
+import type { CredentialRequest, OAuthCredential } from 'mcp-credentials'
 import type { FromTokenEndpointOptions, TokenForm } from 'mcp-credentials/oauth'
 import { assertNoLeak, fakeSecret, fakeToken, findLeak } from './helper.ts'
 import { assertFails, clientId, endpoint, tokenUri, withClock } from './oauth-endpoint.ts'
@@ -244,12 +244,7 @@ describe('fromTokenEndpoint', () => {
     const reason =
       'the token endpoint answered with 400 (invalid_grant). The account must be connected again.'
     const failure = { status: 400, error: 'invalid_grant' }
-    await assertFails(
-      Promise.resolve(sourceOf({ fetch })(callOf(subject))),
-      reason,
-      failure,
-      subject,
-    )
+    await assertFails(sourceOf({ fetch })(callOf(subject)), reason, failure, subject)
   })
 
   test('is in the scope of nobody', async () => {
@@ -260,6 +255,64 @@ describe('fromTokenEndpoint', () => {
     })
     await runWithCredentials(fakeToken(), () => sourceOf({ fetch })(callOf('FAKE-subject')))
     assert.deepEqual(seen, [undefined])
+  })
+
+  test('gives another token after a 401, one for all, and one in a pause only', async () => {
+    await withClock(async (advance) => {
+      const { fetch, sent } = endpoint((_, count) => ({ access_token: `FAKE-${count}` }))
+      const source = sourceOf({ fetch })
+      const subject = fakeSecret('forced')
+      const first = await source(callOf(subject))
+      assert.equal(await source.refresh(first), first)
+      const force = (credential: OAuthCredential) => source.refresh(credential, { force: true })
+      const forced = await Promise.all(Array.from({ length: 100 }, () => force(first)))
+      const [second = first] = forced
+      assert.deepEqual(new Set(forced), new Set([second]))
+      assert.equal(second.accessToken, 'FAKE-2')
+      assert.equal(await source(callOf(subject)), second)
+      // The API refuses that one as well.
+      for (let call = 0; call < 100; call++) assert.equal(await force(second), second)
+      assert.equal(sent.length, 2)
+      advance(1)
+      assert.equal((await force(second)).accessToken, 'FAKE-3')
+      assert.equal((await force(first)).accessToken, 'FAKE-3')
+      assert.deepEqual(
+        sent.map(({ form }) => form['subject_token']),
+        [subject, subject, subject],
+      )
+    })
+  })
+
+  test('whose forced request fails is an error, for which what was refused is no substitute', async () => {
+    const { fetch, sent } = endpoint((_, count) =>
+      count === 1 ? { access_token: 'FAKE-1' } : Response.json({}, { status: 503 }),
+    )
+    const source = sourceOf({ fetch })
+    const subject = fakeSecret('force-fails')
+    const first = await source(callOf(subject))
+    for (const _ of [1, 2])
+      await assertFails(
+        source.refresh(first, { force: true }),
+        'the token endpoint answered with 503.',
+        { status: 503 },
+      )
+    // Who does not force is served: it may have been refused by one endpoint of the API alone.
+    assert.equal(await source(callOf(subject)), first)
+    assert.equal(sent.length, 2)
+  })
+
+  test('refreshes no credential but its own', async () => {
+    const { fetch, sent } = endpoint(() => ({ access_token: 'FAKE-1' }))
+    const [source, other] = [sourceOf({ fetch }), sourceOf({ fetch })]
+    const credential = await other(callOf(fakeSecret('other')))
+    for (const given of [credential, fakeToken()]) {
+      await assert.rejects(source.refresh(given, { force: true }), {
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: /takes a credential that this source has given/,
+      })
+    }
+    assert.equal(sent.length, 1)
   })
 
   test('keeps the 10,000 tokens that were used last', async () => {
@@ -290,6 +343,7 @@ describe('fromTokenEndpoint', () => {
       { leewaySeconds: -1 },
       { timeoutSeconds: 0 },
       { clientAuth: 'jwt' },
+      { clientAuth: 'none' },
       { audience: 'https://api.example' },
     ]) {
       assert.throws(() => sourceOf(options as never), {

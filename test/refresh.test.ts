@@ -61,7 +61,7 @@ describe('a refresher', () => {
     ] as const) {
       await assertFails(
         refresh(expired(refreshTokenOf('missing'), given)),
-        `the old one has expired, and the credential lacks ${names}.`,
+        `the credential lacks ${names}.`,
       )
     }
   })
@@ -125,7 +125,7 @@ describe('a refresher', () => {
       [{ ...grant, refreshToken: '' }, 'refreshToken'],
       [{ ...grant, tokenUri: undefined }, 'tokenUri'],
     ] as const) {
-      const reason = `the old one has expired, and the credential lacks ${names}.`
+      const reason = `the credential lacks ${names}.`
       await assertFails(refresh(given as never), reason)
     }
   })
@@ -152,11 +152,12 @@ describe('a refresher', () => {
     for (const options of [
       { leewaySeconds: NaN },
       { leewaySeconds: -1 },
-      { timeoutSeconds: 0 },
       { timeoutSeconds: NaN },
       { timeoutSeconds: Infinity },
       { timeoutSeconds: '10' },
+      { timeoutSeconds: 0 },
       { clientAuth: 'jwt' },
+      { clientAuth: 'none' },
       { clientAuth: 1 },
       { fetch: 'fetch' },
       { onRefresh: true },
@@ -255,17 +256,17 @@ describe('what a caller gave', () => {
     assert.equal(sent.length, 1)
   })
 
-  test('gets the same object as long as nothing changes', async () => {
+  test('is given back itself while it is the newest', async () => {
     const { fetch } = endpoint((_, count) => ({ access_token: `FAKE-${count}` }))
     const refresh = createRefresher({ fetch })
     const credential = expired(refreshTokenOf('same'))
     const fresh = await refresh(credential)
-    assert.equal(await refresh(credential), fresh)
     assert.equal(await refresh(fresh), fresh)
     const other = await refresh(fresh, { force: true })
     assert.equal(other.accessToken, 'FAKE-2')
-    assert.equal(await refresh(fresh), await refresh(fresh))
-    assert.equal((await refresh(credential)).accessToken, 'FAKE-2')
+    assert.equal(await refresh(other), other)
+    for (const given of [fresh, credential])
+      assert.equal((await refresh(given)).accessToken, 'FAKE-2')
   })
 
   test('wins where it expires later than what is remembered', async () => {
@@ -407,7 +408,7 @@ describe('after a failure', () => {
     [
       'an answer that cannot be used',
       () => new Response(''),
-      'the token endpoint answered with no JSON object.',
+      'the token endpoint answered with no JSON object of at most 64 KiB.',
       200,
     ],
   ]
@@ -678,12 +679,41 @@ describe('force', () => {
     const grant = Object.freeze({ refreshToken: refreshTokenOf('force-grant'), clientId, tokenUri })
     await withClock(async (advance) => {
       assert.equal((await refresh(grant, { force: true })).accessToken, 'FAKE-1')
-      assert.equal(await refresh(grant), await refresh(grant))
+      assert.equal((await refresh(grant)).accessToken, 'FAKE-1')
       assert.equal((await refresh(grant, { force: true })).accessToken, 'FAKE-1')
       assert.equal(sent.length, 1)
       advance(1)
       assert.equal((await refresh(grant, { force: true })).accessToken, 'FAKE-2')
     })
+  })
+
+  test('refuses what cannot be refreshed, although it is still valid', async () => {
+    const { fetch, sent } = endpoint(() => ({ access_token: 'FAKE-new' }))
+    const refresh = createRefresher({ fetch })
+    const valid = expired(refreshTokenOf('force-missing'), {
+      expiresAt: inSeconds(3600),
+      refreshToken: undefined,
+    })
+    assert.equal(await refresh(valid), valid)
+    await assertFails(refresh(valid, { force: true }), 'the credential lacks refreshToken.')
+    assert.equal(sent.length, 0)
+  })
+
+  test('beside calls that leave the token as it is makes one request, for whoever comes in between too', async () => {
+    const first = refreshTokenOf('force-beside')
+    const { fetch, sent, reused } = rotating(first, { expires_in: 3600 })
+    const refresh = createRefresher({ fetch })
+    const valid = expired(first, { expiresAt: inSeconds(3600) })
+    const all: Promise<OAuthCredential>[] = []
+    for (let call = 0; call < 50; call++) {
+      all.push(refresh(valid), refresh(valid, { force: true }))
+      await undefined
+    }
+    const tokens = new Set((await Promise.all(all)).map((one) => one.accessToken))
+    assert.deepEqual(tokens, new Set(['FAKE-old-access', 'FAKE-access-1']))
+    assert.equal((await refresh(valid)).accessToken, 'FAKE-access-1')
+    assert.equal(sent.length, 1)
+    assert.deepEqual(reused, [])
   })
 
   test('takes the same token from a server that has no other', async () => {
@@ -976,6 +1006,22 @@ describe('a new refresh token in an answer that is refused otherwise', () => {
 })
 
 describe('what is remembered', () => {
+  test('is not pushed out by credentials that are fresh', async () => {
+    const first = refreshTokenOf('pushed')
+    const { fetch, sent, reused } = rotating(first, { expires_in: 3600 })
+    const refresh = createRefresher({ fetch, onRefresh: () => {} })
+    await refresh(expired(first))
+    for (let batch = 0; batch < 101; batch++) {
+      const fresh = Array.from({ length: 100 }, (_, index) =>
+        expired(`FAKE-fresh-${batch}-${index}`, { expiresAt: inSeconds(3600) }),
+      )
+      assert.deepEqual(await Promise.all(fresh.map((one) => refresh(one))), fresh)
+    }
+    assert.equal((await refresh(expired(first))).refreshToken, `${first}-1`)
+    assert.equal(sent.length, 1)
+    assert.deepEqual(reused, [])
+  })
+
   test('may be forgotten where it was saved, the least recently used first', async () => {
     const { fetch, sent } = endpoint(() => ({ access_token: 'FAKE-new' }), 0)
     const refresh = createRefresher({ fetch, onRefresh: () => {} })
@@ -1076,7 +1122,7 @@ describe('fromEnv', () => {
     const source = fromEnv('SVC_', { type: 'oauth', env, refresh: createRefresher() })
     await assertFails(
       Promise.resolve(source(request)),
-      'tokenUri ({PREFIX}TOKEN_URI) must start with https:.',
+      'tokenUri ({PREFIX}TOKEN_URI) must be an https: URL without user name and fragment.',
     )
   })
 

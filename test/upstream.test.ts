@@ -8,10 +8,22 @@ import {
   StaticCredential,
 } from 'mcp-credentials'
 import type { Refresher, ResolvedCredential } from 'mcp-credentials'
+import { createAccounts } from 'mcp-credentials/accounts'
+import { createRefresher, fromTokenEndpoint } from 'mcp-credentials/oauth'
 import { redactSecrets } from 'mcp-credentials/redact'
 import { createFetch } from 'mcp-credentials/upstream'
 import type { CreateFetchOptions } from 'mcp-credentials/upstream'
+import { CONNECT, memoryStore, newKey } from './account-store.ts'
 import { assertNoLeak, codeOf, fakeSecret, fakeToken } from './helper.ts'
+import {
+  assertFails,
+  clientId,
+  endpoint,
+  expired,
+  inSeconds,
+  refreshTokenOf,
+  tokenUri,
+} from './oauth-endpoint.ts'
 
 const baseUrl = 'https://api.example/v1'
 
@@ -504,6 +516,13 @@ describe('a 401', () => {
     })
   }
 
+  test('is refreshed by what gives a credential at once, too', async () => {
+    const { answer } = refreshing()
+    const { run, sent } = await call('/a', { answer, options: { refresh: () => successor } })
+    assert.equal((await run()).status, 200)
+    assert.equal(sent.length, 2)
+  })
+
   test('rejects with what the refresher rejects with, and where it gives no credential', async () => {
     const error = new CredentialError('ERR_CREDENTIAL_REFRESH', 'Connect the account again.')
     const rejecting = await call('/a', {
@@ -534,6 +553,52 @@ describe('a 401', () => {
     })
     assert.equal((await run()).status, 200)
     assert.equal(cancelled, 1)
+  })
+})
+
+describe('a 401 for the credential of', () => {
+  /** A token endpoint, and an API that refuses one token. */
+  function service(refused: string) {
+    const tokens = endpoint((_, count) => ({ access_token: `FAKE-issued-${count}` }))
+    const isRefused = ({ headers }: Sent) => headers.get('authorization') === `Bearer ${refused}`
+    const given = (one: Sent) => (isRefused(one) ? new Response('no', { status: 401 }) : ok())
+    return { tokens, fetch: api(given).fetch }
+  }
+
+  test('a token endpoint: is refreshed by its source, and by no refresher', async () => {
+    const { tokens, fetch } = service('FAKE-issued-1')
+    const form = () => ({ grant_type: 'client_credentials' })
+    const source = fromTokenEndpoint({ tokenUri, clientId, form, fetch: tokens.fetch })
+    const credential = await source({ headers: undefined })
+    const refresher = createRefresher({ fetch: tokens.fetch })
+    const wrong = createFetch({ baseUrl, fetch, refresh: refresher })
+    await assertFails(
+      runWithCredentials(credential, () => wrong('/a')),
+      'the credential lacks refreshToken, clientId, tokenUri.',
+    )
+    assert.equal(tokens.sent.length, 1)
+    const right = createFetch({ baseUrl, fetch, refresh: source.refresh })
+    assert.equal((await runWithCredentials(credential, () => right('/a'))).status, 200)
+    assert.equal(tokens.sent.length, 2)
+  })
+
+  test('an account: is refreshed by its accounts, and by no refresher, which would lose it', async () => {
+    const { tokens, fetch } = service('FAKE-old-access')
+    const refresh = { fetch: tokens.fetch }
+    const accounts = createAccounts('api', { store: memoryStore(), keys: [newKey()], refresh })
+    await accounts.save('alice', expired(refreshTokenOf('account'), { expiresAt: inSeconds(600) }))
+    const source = accounts.source({ owner: () => 'alice', connect: CONNECT })
+    const credential = await source({ headers: undefined })
+    const refresher = createRefresher(refresh)
+    const wrong = createFetch({ baseUrl, fetch, refresh: refresher })
+    await assertFails(
+      runWithCredentials(credential, () => wrong('/a')),
+      'the credential lacks refreshToken, clientId, tokenUri.',
+    )
+    assert.equal(tokens.sent.length, 0)
+    const right = createFetch({ baseUrl, fetch, refresh: accounts.refresh })
+    assert.equal((await runWithCredentials(credential, () => right('/a'))).status, 200)
+    assert.equal(tokens.sent.length, 1)
   })
 })
 

@@ -1,11 +1,10 @@
-import { outsideOfScopes } from '../context.ts'
 import { OAuthCredential, relateSecrets } from '../credential.ts'
 import type { RelatedSecret } from '../credential.ts'
 import { assertObject, assertOptions, CredentialError, misuse } from '../errors.ts'
 import { splitScopes } from '../grammar.ts'
-import type { CredentialRequest, CredentialSource } from '../source.ts'
-import { digest } from './grant.ts'
-import { Pause } from './pause.ts'
+import type { CredentialRequest } from '../source.ts'
+import { digest } from './digest.ts'
+import { Lineages } from './lineage.ts'
 import { assertEndpointOptions, ENDPOINT_KINDS, requestToken } from './token-endpoint.ts'
 import type { Form, TokenEndpointOptions } from './token-endpoint.ts'
 
@@ -26,14 +25,19 @@ export interface FromTokenEndpointOptions extends TokenEndpointOptions {
   readonly leewaySeconds?: number | undefined
 }
 
-/** A token that was asked for, by the digest of all that the form holds. */
-class Entry {
-  current: OAuthCredential | undefined
-  flight: Promise<OAuthCredential> | undefined
-  readonly pause = new Pause()
+/** A source that asks a token endpoint. */
+export interface TokenEndpointSource {
+  /** What every `CredentialSource` is. */
+  (request: CredentialRequest): Promise<OAuthCredential>
+  /**
+   * For the option `refresh` of `createFetch`: gives what has taken the place of a credential of this source; with
+   * `{ force: true }`, as after a 401, another token, but asks for one once in a while only.
+   */
+  refresh(
+    credential: OAuthCredential,
+    options?: { readonly force?: boolean },
+  ): Promise<OAuthCredential>
 }
-
-const MAX_ENTRIES = 10_000
 
 /**
  * A source that asks a token endpoint: for token exchange (RFC 8693), on-behalf-of (RFC 7523), client credentials
@@ -56,29 +60,7 @@ const MAX_ENTRIES = 10_000
  *   }),
  * })
  */
-export function fromTokenEndpoint(options: FromTokenEndpointOptions): CredentialSource {
-  assertTokenEndpoint(options)
-  const entries = new Map<string, Entry>()
-  return async (request) => {
-    const form = readForm(await options.form(request))
-    const entry = entryOf(await digest(form), entries)
-    const { current, pause } = entry
-    if (current !== undefined && !current.isExpired(options.leewaySeconds)) return current
-    try {
-      if (pause.isOn) throw pause.error
-      // Not in the scope of who comes first.
-      entry.flight ??= outsideOfScopes(() => renew(entry, form, options)).finally(() => {
-        entry.flight = undefined
-      })
-      return await entry.flight
-    } catch (error) {
-      if (current === undefined || current.isExpired(0)) throw error
-      return current
-    }
-  }
-}
-
-function assertTokenEndpoint(options: FromTokenEndpointOptions): void {
+export function fromTokenEndpoint(options: FromTokenEndpointOptions): TokenEndpointSource {
   assertOptions(options, 'fromTokenEndpoint', {
     ...ENDPOINT_KINDS,
     tokenUri: ['string'],
@@ -88,10 +70,32 @@ function assertTokenEndpoint(options: FromTokenEndpointOptions): void {
     leewaySeconds: ['seconds'],
   })
   assertEndpointOptions(options)
-  const { tokenUri, clientId, form } = options
-  if (!tokenUri || !clientId || !form)
+  if (!options.tokenUri || !options.clientId || !options.form)
     throw misuse('ERR_INVALID_ARG_VALUE', 'fromTokenEndpoint needs tokenUri, clientId and form.')
+  // By the digest of all that a form holds.
+  const lineages = new Lineages()
+  const forms = new WeakMap<object, Form>()
+  async function freshOf(form: Form, refused?: string): Promise<OAuthCredential> {
+    const credential = await lineages.use(await digest(form), '', (lineage) =>
+      lineage.fresh(undefined, options.leewaySeconds, refused, () =>
+        lineage.once(() => exchange(form, options)),
+      ),
+    )
+    forms.set(credential, form)
+    return credential
+  }
+  const source = async (request: CredentialRequest) =>
+    freshOf(readForm(await options.form(request)))
+  return Object.assign(source, {
+    async refresh(given: OAuthCredential, { force = false } = {}) {
+      const form = forms.get(given)
+      if (form === undefined) throw misuse('ERR_INVALID_ARG_VALUE', NOT_OURS)
+      return freshOf(form, force ? given.accessToken : undefined)
+    },
+  })
 }
+
+const NOT_OURS = 'The refresh of fromTokenEndpoint takes a credential that this source has given.'
 
 function readForm(form: TokenForm): Form {
   assertObject(form, 'The form for a token endpoint', "{ grant_type: 'client_credentials' }")
@@ -104,32 +108,6 @@ function readForm(form: TokenForm): Form {
 function nonEmpty(name: string, value: unknown): string {
   if (typeof value === 'string' && value !== '') return value
   throw new CredentialError('ERR_CREDENTIAL_MISSING', `This call has no value for ${name}.`)
-}
-
-function entryOf(key: string, entries: Map<string, Entry>): Entry {
-  const entry = entries.get(key) ?? new Entry()
-  // In the order of their last use.
-  entries.delete(key)
-  entries.set(key, entry)
-  const [oldest = key] = entries.keys()
-  if (entries.size > MAX_ENTRIES) entries.delete(oldest)
-  return entry
-}
-
-async function renew(
-  entry: Entry,
-  form: Form,
-  options: FromTokenEndpointOptions,
-): Promise<OAuthCredential> {
-  try {
-    const credential = await exchange(form, options)
-    // One without a known expiry is for the calls that have waited for it.
-    entry.current = credential.expiresAt && credential
-    return credential
-  } catch (error) {
-    entry.pause.begin(error)
-    throw error
-  }
 }
 
 // Not those whose names end in _type.

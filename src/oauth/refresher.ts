@@ -1,14 +1,15 @@
 import { joinScope, outsideOfScopes } from '../context.ts'
 import { OAuthCredential, relatedSecrets, relateSecrets } from '../credential.ts'
-import type { RelatedSecret } from '../credential.ts'
+import type { OAuthProperties, RelatedSecret } from '../credential.ts'
 import type { RefreshGrant } from '../env.ts'
-import { assertOptions } from '../errors.ts'
+import { assertOptions, misuse } from '../errors.ts'
+import { isPlainObject } from '../grammar.ts'
 import type { Refresher } from '../source.ts'
 import { CredentialRefreshError, successorOf } from './errors.ts'
-import { grantOf, keyOf, missingForRefresh } from './grant.ts'
-import type { Refreshable } from './grant.ts'
+import { digest } from './digest.ts'
+import { Lineages } from './lineage.ts'
+import type { Lineage } from './lineage.ts'
 import { isRefusal } from './pause.ts'
-import { extendLineage, findLineage, holdLineage, Lineage, releaseLineage } from './lineage.ts'
 import { assertEndpointOptions, ENDPOINT_KINDS, inTime, requestRefresh } from './token-endpoint.ts'
 import type { TokenEndpointOptions } from './token-endpoint.ts'
 
@@ -21,10 +22,8 @@ export interface CreateRefresherOptions extends TokenEndpointOptions {
    * take; where it fails it is called again later. Where an answer held a new refresh token, but no access token that can be
    * used, it gets the last one that there was.
    */
-  readonly onRefresh?: OnRefresh | undefined
+  readonly onRefresh?: ((credential: OAuthCredential) => unknown) | undefined
 }
-
-type OnRefresh = (credential: OAuthCredential) => unknown
 
 /**
  * Keeps OAuth tokens fresh (RFC 6749 section 6): one request for however many calls wait, and after a failure none for a
@@ -42,208 +41,136 @@ type OnRefresh = (credential: OAuthCredential) => unknown
  * const source = async () => refresh(await vault.load(id))
  */
 export function createRefresher(options: CreateRefresherOptions = {}): Refresher {
-  const own = { leewaySeconds: ['seconds'], onRefresh: ['function'] } as const
-  assertOptions(options, 'createRefresher', { ...ENDPOINT_KINDS, ...own })
+  const kinds = { ...ENDPOINT_KINDS, leewaySeconds: ['seconds'], onRefresh: ['function'] } as const
+  assertOptions(options, 'createRefresher', kinds)
   assertEndpointOptions(options)
-  const service = new RefreshService(options)
   return async (given, call = {}) => {
     assertOptions(call, 'a refresher', { force: ['boolean'] })
-    const grant = grantOf(given)
-    return grant === undefined ? asItIs(given) : service.refresh({ given, grant }, call.force)
-  }
-}
-
-function asItIs(given: Refreshable): OAuthCredential {
-  if (given instanceof OAuthCredential && !given.isExpired(0)) return given
-  const missing = missingForRefresh(given).join(', ')
-  throw new CredentialRefreshError(`the old one has expired, and the credential lacks ${missing}`)
-}
-
-/** What a caller gave, and what it takes to refresh that. */
-interface Call {
-  readonly given: Refreshable
-  readonly grant: RefreshGrant
-}
-
-interface HandedOut {
-  readonly from: OAuthCredential
-  readonly copy: OAuthCredential
-}
-
-class RefreshService {
-  readonly #options: CreateRefresherOptions
-  // By what was given: an environment gives the same again and again.
-  readonly #keys = new WeakMap<Refreshable, string>()
-  readonly #handedOut = new WeakMap<Refreshable, HandedOut>()
-
-  constructor(options: CreateRefresherOptions) {
-    this.#options = options
-  }
-
-  async refresh(call: Call, force = false): Promise<OAuthCredential> {
-    const { given, grant } = call
-    const key = this.#keys.get(given) ?? (await keyOf(grant))
-    // What is not frozen could be another grant the next time.
-    if (Object.isFrozen(given)) this.#keys.set(given, key)
-    const known = findLineage(key)
-    if (known === undefined && !force && this.#isFresh(given)) return given
-    // Without waiting in between: two calls must not come to have a lineage each.
-    const lineage = known ?? new Lineage()
-    if (known === undefined) extendLineage(lineage, key, grant.refreshToken)
-    const isForced = force && !(lineage.pause.isOn && lineage.pause.error === undefined)
-    if (isForced) lineage.rejected = accessTokenOf(given) ?? lineage.current?.accessToken
-    try {
-      return this.#handOut(lineage, given, await this.#fresh(lineage, call, isForced))
-    } catch (error) {
-      const valid = newestOf(given, lineage, isForced ? lineage.rejected : undefined)
-      if (valid === undefined || valid.isExpired(0)) throw error
-      return this.#handOut(lineage, given, valid)
-    }
-  }
-
-  #isFresh(given: Refreshable | undefined): given is OAuthCredential {
-    return given instanceof OAuthCredential && !given.isExpired(this.#options.leewaySeconds)
-  }
-
-  async #fresh(lineage: Lineage, call: Call, isForced: boolean): Promise<OAuthCredential> {
-    const { pause } = lineage
-    // It could be onRefresh that asks: what it asks for must not wait for it.
-    const isSaving = lineage.saving !== undefined
-    if (!isSaving && !pause.isOn) await this.#save(lineage)
-    const newest = newestOf(call.given, lineage, lineage.rejected)
-    if (this.#isFresh(newest)) return newest
-    const hasFailed = pause.isOn && pause.error !== undefined
-    if (hasFailed) throw pause.error
-    // Not in the scope of who comes first: what the request starts must not have that caller's credential.
-    lineage.flight ??= outsideOfScopes(() => this.#request(lineage, call, isForced)).finally(() => {
-      lineage.flight = undefined
-      releaseLineage(lineage)
-    })
-    try {
-      return await lineage.flight
-    } finally {
-      const saving = this.#save(lineage)
-      if (!isSaving) await saving
-    }
-  }
-
-  async #request(lineage: Lineage, call: Call, isForced: boolean): Promise<OAuthCredential> {
-    holdLineage(lineage)
-    const { refreshToken, current, pause } = lineage
-    const request = { ...call.grant, refreshToken, scopes: current?.scopes, extra: undefined }
-    try {
-      const successor = await requestRefresh(request, this.#options)
-      relateSecrets(successor, replacedTokens(current ?? call.given, successor))
-      await this.#take(lineage, call, successor.refreshToken, successor)
-      if (isForced) pause.begin()
+    const token = given instanceof OAuthCredential ? given : undefined
+    // A credential of a second copy of the package is no plain object.
+    if (token === undefined && !isPlainObject(given)) throw misuse('ERR_INVALID_ARG_TYPE', WANTED)
+    const { refreshToken, clientId, clientSecret, tokenUri, scopes, extra } = given
+    if (!refreshToken || !clientId || !tokenUri) return asItIs(given, call.force)
+    const grant = { refreshToken, clientId, clientSecret, tokenUri, scopes, extra }
+    return lineages.use(await keyOf(grant), refreshToken, async (lineage) => {
+      const newest = await freshOf({ grant, token, lineage, options }, call.force)
+      if (newest === token) return token
+      joinScope(newest)
+      const successor = layOver(grant, newest, lineage.refreshToken)
+      relateSecrets(successor, relatedSecrets(newest))
       return successor
-    } catch (error) {
-      await this.#take(lineage, call, successorOf(error))
-      // What was refused is not sent again, and not worth saving.
-      if (isRefusal(error)) lineage.unsaved = undefined
-      pause.begin(error, isRefusal(error) ? Infinity : undefined)
-      throw error
-    }
+    })
   }
+}
 
-  /** Takes what an answer held: a new refresh token, and the access token if that can be used. */
-  async #take(
-    lineage: Lineage,
-    { given, grant }: Call,
-    refreshToken = lineage.refreshToken,
-    token?: OAuthCredential,
-  ): Promise<void> {
-    const isRotated = refreshToken !== lineage.refreshToken
-    if (isRotated) extendLineage(lineage, await keyOf({ ...grant, refreshToken }), refreshToken)
-    if (token !== undefined) lineage.current = token
-    if (lineage.rejected === token?.accessToken) lineage.rejected = undefined
-    const isToBeSaved = token !== undefined && this.#options.onRefresh !== undefined
-    if (!isRotated && !isToBeSaved) return
-    const newest = lineage.current ?? given
-    const isToken = newest instanceof OAuthCredential
-    lineage.unsaved = isToken ? layOver(given, newest, refreshToken) : { ...newest, refreshToken }
-  }
+const WANTED = 'A refresher takes an OAuthCredential or a RefreshGrant.'
 
-  /** Saves what nobody has saved, unless that is going on. */
-  #save(lineage: Lineage): Promise<void> | undefined {
-    const { onRefresh } = this.#options
-    // A grant has no access token yet: it waits for one.
-    const isSaveable = onRefresh !== undefined && lineage.unsaved instanceof OAuthCredential
-    if (lineage.saving !== undefined || !isSaveable) return lineage.saving
-    lineage.saving = outsideOfScopes(() => this.#saveAll(lineage, onRefresh))
-    // Not all that could hear that it failed wait for it.
-    lineage.saving.catch(() => undefined)
-    return lineage.saving
-  }
+// Of all refreshers of the process: a refresh token that one has used is worth nothing to another.
+const lineages: Lineages = new Lineages()
 
-  async #saveAll(lineage: Lineage, onRefresh: OnRefresh): Promise<void> {
+/** Nobody gets what was had with another client secret, or from another endpoint. */
+const keyOf = (grant: RefreshGrant): Promise<string> =>
+  digest([grant.tokenUri, grant.clientId, grant.clientSecret, grant.refreshToken])
+
+function asItIs(given: OAuthCredential | RefreshGrant, force = false): OAuthCredential {
+  if (!force && given instanceof OAuthCredential && !given.isExpired(0)) return given
+  const parts = ['refreshToken', 'clientId', 'tokenUri'] as const
+  const missing = parts.filter((part) => !given[part])
+  throw new CredentialRefreshError(`the credential lacks ${missing.join(', ')}`)
+}
+
+/** What a caller gave, and what is known of that. */
+interface Call {
+  readonly grant: RefreshGrant
+  readonly token: OAuthCredential | undefined
+  readonly lineage: Lineage
+  readonly options: CreateRefresherOptions
+}
+
+async function freshOf(call: Call, force = false): Promise<OAuthCredential> {
+  const { token, lineage, options } = call
+  // It could be onRefresh that asks: what it asks for must not wait for it.
+  const isSaving = lineage.saving !== undefined
+  if (!isSaving && !lineage.pause.isOn) await save(call)
+  const refused = token?.accessToken ?? lineage.current?.accessToken ?? ''
+  return lineage.fresh(token, options.leewaySeconds, force ? refused : undefined, async () => {
     try {
-      // What has been refreshed meanwhile is saved as well, and last.
-      while (lineage.unsaved instanceof OAuthCredential) {
-        const credential = lineage.unsaved
-        await inTime(this.#options.timeoutSeconds, 'onRefresh', () => onRefresh(credential))
-        if (lineage.unsaved === credential) lineage.unsaved = undefined
-      }
-    } catch (error) {
-      // A longer one that the token endpoint has asked for goes on.
-      if (!lineage.pause.isOn) lineage.pause.begin(error)
-      throw error
+      return await lineage.once(() => request(call))
     } finally {
-      lineage.saving = undefined
-      releaseLineage(lineage)
+      if (!isSaving) await save(call)
     }
-  }
+  })
+}
 
-  /** A successor, with what the caller gave besides. */
-  #handOut(lineage: Lineage, given: Refreshable, successor: OAuthCredential): OAuthCredential {
-    if (successor === given) return successor
-    joinScope(successor)
-    const { refreshToken } = lineage
-    const known = this.#handedOut.get(given)
-    if (known?.from === successor && known.copy.refreshToken === refreshToken) return known.copy
-    const copy = layOver(given, successor, refreshToken)
-    relateSecrets(copy, [...relatedSecrets(successor), ...replacedTokens(given, copy)])
-    if (Object.isFrozen(given)) this.#handedOut.set(given, { from: successor, copy })
-    return copy
+async function request(call: Call): Promise<OAuthCredential> {
+  const { grant, token, lineage, options } = call
+  const { refreshToken, current } = lineage
+  const sent = { ...grant, refreshToken, scopes: current?.scopes, extra: undefined }
+  try {
+    const successor = await requestRefresh(sent, options)
+    relateSecrets(successor, tokensOf(current ?? token ?? grant))
+    await take(call, successor.refreshToken, successor)
+    return successor
+  } catch (error) {
+    await take(call, successorOf(error))
+    // What was refused is not worth saving.
+    if (isRefusal(error)) lineage.unsaved = undefined
+    throw error
   }
 }
 
-const accessTokenOf = (given: Refreshable): string | undefined =>
-  given instanceof OAuthCredential ? given.accessToken : undefined
-
-/** What was given or what is remembered, whichever expires later, and was not rejected; a grant has no token yet. */
-function newestOf(
-  given: Refreshable,
-  { current }: Lineage,
-  rejected: string | undefined,
-): OAuthCredential | undefined {
-  const isOffered = given instanceof OAuthCredential && given.accessToken !== rejected
-  const offered = isOffered ? given : undefined
-  // One without a known expiry was for the calls that have waited for it.
-  const isRemembered = current?.expiresAt !== undefined && current.accessToken !== rejected
-  if (!isRemembered) return offered
-  return Number(offered?.expiresAt) >= Number(current.expiresAt) ? offered : current
+/** Takes what an answer held: a new refresh token, and the access token if that can be used. */
+async function take(
+  { grant, token, lineage, options }: Call,
+  refreshToken: string = lineage.refreshToken,
+  successor?: OAuthCredential,
+): Promise<void> {
+  const isRotated = refreshToken !== lineage.refreshToken
+  if (isRotated) lineages.extend(lineage, await keyOf({ ...grant, refreshToken }), refreshToken)
+  const isToBeSaved = successor !== undefined && options.onRefresh !== undefined
+  if (!isRotated && !isToBeSaved) return
+  const newest = successor ?? lineage.current ?? token
+  lineage.unsaved = newest ? layOver(grant, newest, refreshToken) : { ...grant, refreshToken }
 }
 
-/** A token as its caller knows it. */
+/** Saves what nobody has saved, unless that is going on. */
+function save({ lineage, options }: Call): Promise<void> | undefined {
+  // A grant has no access token yet: it waits for one.
+  if (options.onRefresh !== undefined && lineage.unsaved instanceof OAuthCredential)
+    lineage.saving ??= outsideOfScopes(() => saveAll(lineage, options))
+  return lineage.saving
+}
+
+/** It never rejects, but begins a pause. */
+async function saveAll(
+  lineage: Lineage,
+  { onRefresh, timeoutSeconds }: CreateRefresherOptions,
+): Promise<void> {
+  try {
+    // What has been refreshed meanwhile is saved as well, and last.
+    while (lineage.unsaved instanceof OAuthCredential) {
+      const credential = lineage.unsaved
+      await inTime(timeoutSeconds, 'onRefresh', async () => onRefresh?.(credential))
+      if (lineage.unsaved === credential) lineage.unsaved = undefined
+    }
+  } catch (error) {
+    // A longer one that the token endpoint has asked for goes on.
+    if (!lineage.pause.isOn) lineage.pause.begin(error)
+  }
+  lineage.saving = undefined
+}
+
+/** A token, with what the caller gave besides. */
 function layOver(
-  { clientId, clientSecret, tokenUri, scopes, extra }: Refreshable,
-  token: OAuthCredential,
+  grant: RefreshGrant,
+  { accessToken, expiresAt, scopes = grant.scopes }: OAuthCredential,
   refreshToken: string,
 ): OAuthCredential {
-  const { accessToken, expiresAt } = token
-  const ofToken = { accessToken, refreshToken, expiresAt, scopes: token.scopes ?? scopes }
-  return new OAuthCredential({ ...ofToken, clientId, clientSecret, tokenUri, extra })
+  return new OAuthCredential({ ...grant, accessToken, refreshToken, expiresAt, scopes })
 }
 
-/** The tokens that a successor has in place of others. */
-function replacedTokens(ancestor: Refreshable, successor: OAuthCredential): RelatedSecret[] {
-  const { accessToken, refreshToken } = successor
-  const secrets: [name: string, value: string | undefined, successor: string | undefined][] = [
-    ['accessToken', accessTokenOf(ancestor), accessToken],
-    ['refreshToken', ancestor.refreshToken, refreshToken],
-  ]
-  return secrets.flatMap(([name, old, now]) =>
-    old === undefined || old === now ? [] : [[name, old]],
-  )
-}
+/** What calls are scrubbed of once it was replaced. */
+const tokensOf = (given: Partial<OAuthProperties>): RelatedSecret[] => [
+  ['accessToken', given.accessToken ?? ''],
+  ['refreshToken', given.refreshToken ?? ''],
+]

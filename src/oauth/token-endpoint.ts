@@ -5,24 +5,19 @@ import type { OptionKinds } from '../errors.ts'
 import { formEncode, isPlainObject } from '../grammar.ts'
 import { CredentialRefreshError } from './errors.ts'
 import { readTokenResponse } from './token-response.ts'
-import type { Expected, TokenClient, TokenResponse } from './token-response.ts'
+import type { TokenResponse } from './token-response.ts'
 
 // The Fetch API, as far as this needs it.
-interface Reader {
-  read(): Promise<{ readonly value?: Uint8Array }>
-  cancel(): Promise<void>
-}
 interface Response {
   readonly status: number
   readonly headers: { get(name: string): string | null }
-  readonly body: { getReader(): Reader } | null
+  readonly body: { getReader(): { read(): Promise<{ readonly value?: Uint8Array }> } } | null
 }
-type UrlPart = 'protocol' | 'hostname' | 'username' | 'password' | 'hash'
 interface Runtime {
-  readonly fetch?: (url: string, init: object) => Promise<Response>
-  readonly URL: new (url: string) => Record<UrlPart, string>
+  readonly fetch: (url: string, init: object) => Promise<Response>
+  readonly URL: new (url: string) => { readonly href: string }
   readonly AbortController: new () => { readonly signal: object; abort(): void }
-  readonly TextDecoder: new () => { decode(bytes: Uint8Array): string }
+  readonly TextDecoder: new () => { decode(bytes: Uint8Array, options: object): string }
   btoa(text: string): string
   setTimeout(fn: () => void, milliseconds: number): unknown
   clearTimeout(timer: unknown): void
@@ -30,7 +25,7 @@ interface Runtime {
 const runtime = globalThis as unknown as Runtime
 
 /** The `fetch` of the user's runtime. */
-export type Fetch = typeof globalThis extends { fetch: infer F } ? F : NonNullable<Runtime['fetch']>
+export type Fetch = typeof globalThis extends { fetch: infer F } ? F : Runtime['fetch']
 
 /** How to ask a token endpoint. */
 export interface TokenEndpointOptions {
@@ -38,8 +33,8 @@ export interface TokenEndpointOptions {
   readonly fetch?: Fetch | undefined
   /** How long the token endpoint may take to answer, in seconds; by default 10. */
   readonly timeoutSeconds?: number | undefined
-  /** RFC 6749 section 2.3.1; by default `basic` with a client secret, and `none` without. */
-  readonly clientAuth?: 'basic' | 'post' | 'none' | undefined
+  /** How a client secret is sent (RFC 6749 section 2.3.1): in a header, which is the default, or in the form. */
+  readonly clientAuth?: 'basic' | 'post' | undefined
   /** Whether `http:` will do for a token endpoint on this machine; by default `false`. */
   readonly allowInsecureLoopback?: boolean | undefined
 }
@@ -53,11 +48,12 @@ export const ENDPOINT_KINDS: OptionKinds<TokenEndpointOptions> = {
 }
 
 /** Checks what the kinds do not tell. */
-export function assertEndpointOptions({ timeoutSeconds, clientAuth }: TokenEndpointOptions): void {
+export function assertEndpointOptions(options: TokenEndpointOptions): void {
+  const { timeoutSeconds, clientAuth = 'basic' } = options
   if (timeoutSeconds === 0)
     throw misuse('ERR_INVALID_ARG_VALUE', 'timeoutSeconds must be more than 0.')
-  if (![undefined, 'basic', 'post', 'none'].includes(clientAuth))
-    throw misuse('ERR_INVALID_ARG_VALUE', 'clientAuth is "basic", "post" or "none".')
+  if (clientAuth !== 'basic' && clientAuth !== 'post')
+    throw misuse('ERR_INVALID_ARG_VALUE', 'clientAuth is "basic" or "post".')
 }
 
 /**
@@ -71,7 +67,7 @@ export function assertEndpointOptions({ timeoutSeconds, clientAuth }: TokenEndpo
  */
 export function requestRefresh(
   grant: RefreshGrant,
-  options: TokenEndpointOptions = {},
+  options: TokenEndpointOptions,
 ): Promise<OAuthCredential> {
   const form: Form = [
     ['grant_type', 'refresh_token'],
@@ -86,161 +82,131 @@ export type Form = readonly (readonly [name: string, value: string])[]
 /** POSTs a form to a token endpoint, once. */
 export async function requestToken(
   form: Form,
-  client: Expected & { readonly clientId: string; readonly tokenUri: string },
+  client: Partial<RefreshGrant> & Pick<RefreshGrant, 'clientId' | 'tokenUri'>,
   options: TokenEndpointOptions,
 ): Promise<OAuthCredential> {
-  const problem = endpointProblem(client.tokenUri, options.allowInsecureLoopback)
-  if (problem !== undefined)
-    throw new CredentialRefreshError(`tokenUri ({PREFIX}TOKEN_URI) ${problem}`)
+  assertEndpoint(client.tokenUri, options.allowInsecureLoopback)
   const init = requestInit(form, client, options)
-  const time = Date.now()
-  const answer = await inTime(options.timeoutSeconds, 'the token endpoint', (signal) =>
-    send(client.tokenUri, { ...init, signal }, options),
-  )
-  return credentialOf(answer, client, time)
+  // Whatever type it has in the user's runtime.
+  const { fetch = runtime.fetch } = options as unknown as Partial<Pick<Runtime, 'fetch'>>
+  return inTime(options.timeoutSeconds, 'the token endpoint', async (signal) => {
+    const time = Date.now()
+    const response = await orFail('the token endpoint could not be reached', () =>
+      fetch(client.tokenUri, { ...init, signal }),
+    )
+    const text = await orFail('the answer of the token endpoint broke off', () =>
+      readText(response),
+    )
+    return readTokenResponse(bodyOf(response, text), client, time, response.status)
+  })
 }
 
-function endpointProblem(tokenUri: string, allowsLoopback = false): string | undefined {
-  const url = parseUrl(tokenUri)
-  if (url === undefined) return 'is not an absolute URL'
-  const { protocol, hostname, username, password, hash } = url
-  if (username !== '' || password !== '') return 'must not hold a user name or a password'
-  if (hash !== '') return 'must not have a fragment'
-  if (protocol === 'https:') return undefined
-  const isLoopback = ['127.0.0.1', '[::1]', 'localhost'].includes(hostname)
-  if (protocol !== 'http:' || !isLoopback) return 'must start with https:'
-  if (allowsLoopback) return undefined
-  return 'is an http: address on this machine, for which allowInsecureLoopback must be true'
+// As the URL standard writes them: without user name, password and fragment.
+const SECURE = /^https:\/\/[^/@]+\/[^#]*$/
+const LOOPBACK = /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)(?::\d+)?\/[^#]*$/
+
+function assertEndpoint(tokenUri: string, allowsLoopback = false): void {
+  const href = normalize(tokenUri)
+  const isLoopback = LOOPBACK.test(href)
+  if (SECURE.test(href) || (isLoopback && allowsLoopback)) return
+  const problem = isLoopback
+    ? 'is an http: URL of this machine, for which allowInsecureLoopback must be true'
+    : 'must be an https: URL without user name and fragment'
+  throw new CredentialRefreshError(`tokenUri ({PREFIX}TOKEN_URI) ${problem}`)
 }
 
 // Not by canParse: Node.js 20 says yes to some that the constructor refuses.
-function parseUrl(text: string): Record<UrlPart, string> | undefined {
+function normalize(url: string): string {
   try {
-    return new runtime.URL(text)
+    return new runtime.URL(url).href
   } catch {
-    return undefined
+    return ''
   }
 }
 
 /** Client authentication is that of RFC 6749 section 2.3.1. */
 function requestInit(
   form: Form,
-  { clientId, clientSecret }: TokenClient & { readonly clientId: string },
-  options: TokenEndpointOptions,
+  { clientId, clientSecret }: Pick<RefreshGrant, 'clientId' | 'clientSecret'>,
+  { clientAuth }: TokenEndpointOptions,
 ): object {
-  const method = options.clientAuth ?? (clientSecret === undefined ? 'none' : 'basic')
-  if (method !== 'none' && clientSecret === undefined)
-    throw new CredentialRefreshError(`clientAuth is "${method}", but there is no client secret`)
-  const [id, password] = [formEncode(clientId), formEncode(clientSecret ?? '')]
-  const fields = form.map(([name, value]) => `${formEncode(name)}=${formEncode(value)}`)
-  if (method !== 'basic') fields.push(`client_id=${id}`)
-  if (method === 'post') fields.push(`client_secret=${password}`)
+  const fields = [...form]
+  const isInForm = clientSecret === undefined || clientAuth === 'post'
+  if (isInForm) fields.push(['client_id', clientId])
+  if (isInForm && clientSecret !== undefined) fields.push(['client_secret', clientSecret])
+  const basic = [clientId, clientSecret ?? ''].map(formEncode).join(':')
   const headers = {
     'content-type': 'application/x-www-form-urlencoded',
     accept: 'application/json',
-    ...(method === 'basic' && { authorization: `Basic ${runtime.btoa(`${id}:${password}`)}` }),
+    ...(!isInForm && { authorization: `Basic ${runtime.btoa(basic)}` }),
   }
+  const body = fields.map((field) => field.map(formEncode).join('=')).join('&')
   // No redirect is followed: it would take the secrets along. Workers know no redirect: 'error'.
-  return { method: 'POST', headers, body: fields.join('&'), redirect: 'manual' }
+  return { method: 'POST', headers, body, redirect: 'manual' }
 }
 
 /** Gives up what takes longer than so many seconds, and aborts it. */
 export async function inTime<T>(
   seconds = 10,
   who: string,
-  run: (signal: object) => T | Promise<T>,
+  run: (signal: object) => Promise<T>,
 ): Promise<T> {
   const controller = new runtime.AbortController()
   let timer: unknown
   const isLate = new Promise<never>((_, reject) => {
-    const giveUp = () => {
-      reject(new CredentialRefreshError(`${who} took longer than ${seconds} seconds`))
-      controller.abort()
-    }
+    const error = new CredentialRefreshError(`${who} took longer than ${seconds} seconds`)
     // No more than timers take.
-    timer = runtime.setTimeout(giveUp, Math.min(seconds * 1000, 2 ** 31 - 1))
+    timer = runtime.setTimeout(() => reject(error), Math.min(seconds * 1000, 2 ** 31 - 1))
   })
   try {
-    // Not at once: who waits for it is known by then.
-    return await Promise.race([isLate, Promise.resolve(controller.signal).then(run)])
+    return await Promise.race([isLate, run(controller.signal)])
   } finally {
     runtime.clearTimeout(timer)
+    // What is left of an answer that is too long, too.
+    controller.abort()
   }
 }
 
-interface Answer {
-  readonly status: number
-  readonly retryAfter: number | undefined
-  /** `undefined` for what is longer than 64 KiB. */
-  readonly text: string | undefined
-}
-
-async function send(url: string, init: object, options: TokenEndpointOptions): Promise<Answer> {
-  // Whatever type it has in the user's runtime.
-  const { fetch = runtime.fetch } = options as unknown as Pick<Runtime, 'fetch'>
-  if (fetch === undefined)
-    throw new CredentialRefreshError('this runtime has no fetch: give one as an option')
-  let response: Response | undefined
+/** What a runtime or a network says is for the operator alone. */
+async function orFail<T>(reason: string, run: () => Promise<T>): Promise<T> {
   try {
-    response = await fetch(url, init)
-    const retryAfter = parseRetryAfter(response.headers.get('retry-after') ?? '')
-    return { status: response.status, retryAfter, text: await readText(response) }
+    return await run()
   } catch (cause) {
-    const unreachable = 'the token endpoint could not be reached'
-    const reason = response ? 'the answer of the token endpoint broke off' : unreachable
-    throw new CredentialRefreshError(reason, { status: response?.status, cause })
+    throw new CredentialRefreshError(reason, { cause })
   }
 }
 
-const MAX_BYTES = 65_536
+const MAX_LENGTH = 65_536
 
-async function readText({ body }: Response): Promise<string | undefined> {
+/** The text of an answer; of what is too long nothing. */
+async function readText({ body }: Response): Promise<string> {
   const reader = body?.getReader()
-  const bytes = new Uint8Array(MAX_BYTES)
-  let size = 0
-  for (let chunk = await reader?.read(); chunk?.value; chunk = await reader?.read()) {
-    if (size + chunk.value.length > MAX_BYTES) {
-      void reader?.cancel().catch(() => undefined)
-      return undefined
-    }
-    bytes.set(chunk.value, size)
-    size += chunk.value.length
+  const decoder = new runtime.TextDecoder()
+  let text = ''
+  while (text.length <= MAX_LENGTH) {
+    const chunk = await reader?.read()
+    if (chunk?.value === undefined) return text
+    text += decoder.decode(chunk.value, { stream: true })
   }
-  return new runtime.TextDecoder().decode(bytes.subarray(0, size))
+  return ''
 }
 
-// RFC 9110 section 5.6.7: IMF-fixdate
-const HTTP_DATE = /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/
-const HOUR = 3600
-
-/** RFC 9110 section 10.2.3, in seconds; an hour at most, since a mistake would keep an account out for as long. */
-function parseRetryAfter(text: string): number | undefined {
-  const isDate = HTTP_DATE.test(text)
-  if (!isDate && !/^\d+$/.test(text)) return undefined
-  const seconds = isDate ? (Date.parse(text) - Date.now()) / 1000 : Number(text)
-  return seconds > 0 ? Math.min(seconds, HOUR) : undefined
-}
-
-function credentialOf(answer: Answer, client: Expected, time: number): OAuthCredential {
-  const { status, retryAfter, text } = answer
-  const body = parseObject(text ?? '')
-  const { error, refresh_token: refreshToken } = body ?? {}
-  const successor = status === 200 && isRefreshToken(refreshToken) ? refreshToken : undefined
+/** The JSON object of an answer that grants a token. */
+function bodyOf({ status, headers }: Response, text: string): TokenResponse {
+  const body = parseObject(text)
+  const retryAfter = parseRetryAfter(headers.get('retry-after') ?? '')
   const fail = (reason: string) =>
-    new CredentialRefreshError(reason, { status, error, retryAfter, successor })
+    new CredentialRefreshError(reason, { status, error: body?.error, retryAfter })
   // A browser shows no more of a redirect than a status of 0.
   if (status === 0 || (status >= 300 && status < 400))
     throw fail('the token endpoint redirects, which is not followed')
   if (status !== 200) throw fail(`the token endpoint answered with ${status}`)
-  if (text === undefined) throw fail('the answer of the token endpoint is longer than 64 KiB')
-  if (body === undefined) throw fail('the token endpoint answered with no JSON object')
-  if ((error ?? undefined) !== undefined) throw fail('the token endpoint answered with an error')
-  return readTokenResponse(body, client, time, (reason) =>
-    fail(`the answer of the token endpoint cannot be used: ${reason.slice(0, -1)}`),
-  )
+  if (body === undefined)
+    throw fail('the token endpoint answered with no JSON object of at most 64 KiB')
+  return body
 }
 
-function parseObject(text: string): (TokenResponse & { readonly error?: unknown }) | undefined {
+function parseObject(text: string): TokenResponse | undefined {
   try {
     const value: unknown = JSON.parse(text)
     return isPlainObject(value) ? value : undefined
@@ -249,6 +215,11 @@ function parseObject(text: string): (TokenResponse & { readonly error?: unknown 
   }
 }
 
-// RFC 6749 section A.17: refresh-token = 1*VSCHAR
-const isRefreshToken = (value: unknown): value is string =>
-  typeof value === 'string' && /^[\x20-\x7e]+$/.test(value)
+const HOUR = 3600
+
+/** RFC 9110 section 10.2.3, in seconds; an hour at most, since a mistake would keep an account out for as long. */
+function parseRetryAfter(text: string): number | undefined {
+  const isCount = /^\d+$/.test(text)
+  const seconds = isCount ? Number(text) : (Date.parse(text) - Date.now()) / 1000
+  return seconds > 0 ? Math.min(seconds, HOUR) : undefined
+}

@@ -1,27 +1,14 @@
 import { OAuthCredential } from '../credential.ts'
+import type { RefreshGrant } from '../env.ts'
 import { assertObject, CredentialError, invalidCredential } from '../errors.ts'
-import type { JsonObject } from '../grammar.ts'
+import { CredentialRefreshError } from './errors.ts'
 
-/** The OAuth client that an access token was issued to. */
-export interface TokenClient {
-  /** Its identifier. */
-  readonly clientId?: string | undefined
-  /** Its secret, where it has one. */
-  readonly clientSecret?: string | undefined
-  /** The token endpoint. */
-  readonly tokenUri?: string | undefined
-  /** What the credential is to have as `extra`. */
-  readonly extra?: JsonObject | undefined
-}
+/** The OAuth client that an access token was issued to, and what the credential is to have as `extra`. */
+export type TokenClient = Partial<Omit<RefreshGrant, 'refreshToken' | 'scopes'>>
 
-/** What a token endpoint answers (RFC 6749 section 5.1), such as what `oauth4webapi` gives. */
-export interface TokenResponse {
-  readonly access_token?: unknown
-  readonly token_type?: unknown
-  readonly expires_in?: unknown
-  readonly refresh_token?: unknown
-  readonly scope?: unknown
-}
+/** What a token endpoint answers (RFC 6749 sections 5.1 and 5.2), such as what `oauth4webapi` gives. */
+export type TokenResponse = Readonly<Partial<Record<Member, unknown>>>
+type Member = 'access_token' | 'token_type' | 'expires_in' | 'refresh_token' | 'scope' | 'error'
 
 /**
  * The credential that a token endpoint has answered with (RFC 6749 section 5.1).
@@ -29,7 +16,8 @@ export interface TokenResponse {
  * @param response - the JSON object of the answer, from just now; a member that is `null` counts as absent
  * @param client - the client that has asked, and the `tokenUri`: what it takes to refresh the credential later; and `extra`
  * @param requestedScopes - the scopes that were asked for, which are those granted where the answer names none
- * @throws CredentialError `ERR_CREDENTIAL_INVALID` for an answer that breaks RFC 6749, or a token type other than `bearer`
+ * @throws CredentialRefreshError `ERR_CREDENTIAL_REFRESH` for an answer that is an error, or breaks RFC 6749, and for a token
+ *   type other than `bearer`
  * @example
  * const response = await oauth.processAuthorizationCodeResponse(server, client, await request)
  * const credential = fromTokenResponse(response, { clientId, clientSecret, tokenUri }, ['repo'])
@@ -40,64 +28,63 @@ export function fromTokenResponse(
   requestedScopes?: readonly string[],
 ): OAuthCredential {
   assertObject(response, 'The answer of a token endpoint', "{ access_token: '…' }")
-  return readTokenResponse(
-    response,
-    { ...client, scopes: requestedScopes },
-    Date.now(),
-    (reason) => {
-      const message = `The answer of the token endpoint cannot be used: ${reason}`
-      return new CredentialError('ERR_CREDENTIAL_INVALID', message, { isServerFault: true })
-    },
-  )
+  return readTokenResponse(response, { ...client, scopes: requestedScopes }, Date.now())
 }
 
-const TEN_YEARS = 10 * 365 * 24 * 60 * 60
-
-/** What an answer need not repeat. */
-export interface Expected extends TokenClient {
-  /** The scopes that were asked for. */
-  readonly scopes?: readonly string[] | undefined
-  /** The refresh token that is kept where the answer has none. */
-  readonly refreshToken?: string | undefined
-}
-
-/** As fromTokenResponse, for what was asked for at `time`. */
+/**
+ * As fromTokenResponse, for what was asked for at `time`. Of what is `expected`, the answer need not repeat the scopes and the
+ * refresh token.
+ */
 export function readTokenResponse(
   response: TokenResponse,
-  expected: Expected,
+  expected: Partial<RefreshGrant>,
   time: number,
-  fail: (reason: string) => CredentialError,
+  status?: number,
 ): OAuthCredential {
   try {
     return toCredential(response, expected, time)
-  } catch (error) {
-    throw error instanceof CredentialError ? fail(error.message) : error
+  } catch (problem) {
+    if (!(problem instanceof CredentialError)) throw problem
+    const { error, refresh_token: refreshToken } = response
+    const successor = isRefreshToken(refreshToken) ? refreshToken : undefined
+    const reason = `the answer of the token endpoint cannot be used: ${problem.message.slice(0, -1)}`
+    throw new CredentialRefreshError(reason, { status, error, successor })
   }
 }
 
-// The messages of its errors start with the name of a member.
-function toCredential(response: TokenResponse, expected: Expected, time: number): OAuthCredential {
+// RFC 6749 section A.17: refresh-token = 1*VSCHAR
+const isRefreshToken = (value: unknown): value is string =>
+  typeof value === 'string' && /^[\x20-\x7e]+$/.test(value)
+
+const TEN_YEARS = 10 * 365 * 24 * 60 * 60
+
+function toCredential(
+  response: TokenResponse,
+  expected: Partial<RefreshGrant>,
+  time: number,
+): OAuthCredential {
+  if (response.error) throw invalidCredential('it is an error.')
   const type = text(response, 'token_type')
   if (!type) throw invalidCredential('token_type is missing.')
   if (type.toLowerCase() !== 'bearer') throw invalidCredential('token_type is not "bearer".')
   const accessToken = text(response, 'access_token')
   if (!accessToken) throw invalidCredential('access_token is missing.')
-  const seconds = lifetime(response.expires_in)
-  const scope = text(response, 'scope')
-  const { clientId, clientSecret, tokenUri, extra } = expected
   const refreshToken = text(response, 'refresh_token') || expected.refreshToken
+  const scope = text(response, 'scope')
   const scopes = scope === undefined ? expected.scopes : splitScope(scope)
+  const seconds = lifetime(response.expires_in)
   const expiresAt = seconds === undefined ? undefined : new Date(time + seconds * 1000)
-  const ofAnswer = { accessToken, refreshToken, scopes, expiresAt }
-  return new OAuthCredential({ ...ofAnswer, clientId, clientSecret, tokenUri, extra }, MEMBERS)
+  const properties = { ...expected, accessToken, refreshToken, scopes, expiresAt }
+  return new OAuthCredential(properties, MEMBERS)
 }
 
+// For the messages of its errors.
 const MEMBERS = { accessToken: 'access_token', refreshToken: 'refresh_token', scopes: 'scope' }
 
 // GitHub separates scopes by commas.
 const splitScope = (scope: string): string[] => scope.split(/[\s,]+/).filter((name) => name !== '')
 
-function text(response: TokenResponse, member: keyof TokenResponse): string | undefined {
+function text(response: TokenResponse, member: Member): string | undefined {
   const value = response[member] ?? undefined
   if (value === undefined || typeof value === 'string') return value
   throw invalidCredential(`${member} is not a string.`)

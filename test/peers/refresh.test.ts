@@ -233,7 +233,7 @@ describe('a server that does what it should not', () => {
       'HTML',
       (_, response) =>
         response.writeHead(200, { 'content-type': 'text/html' }).end('<html>FAKE</html>'),
-      /answered with no JSON object\.$/,
+      /answered with no JSON object of at most 64 KiB\.$/,
     ],
     [
       'an endless body',
@@ -244,7 +244,7 @@ describe('a server that does what it should not', () => {
         response.on('drain', write)
         write()
       },
-      /longer than 64 KiB\.$/,
+      /no JSON object of at most 64 KiB\.$/,
     ],
     [
       'a reset before the answer',
