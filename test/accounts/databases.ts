@@ -47,8 +47,9 @@ interface Program {
 
 async function serve({ url, folder, run, ping }: Program): Promise<Server> {
   let child = run()
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null
   const start = async () => {
-    if (child.exitCode !== null || child.signalCode !== null) child = run()
+    if (hasEnded()) child = run()
     for (let tries = 0; ; tries++) {
       try {
         return void (await ping())
@@ -61,10 +62,14 @@ async function serve({ url, folder, run, ping }: Program): Promise<Server> {
     }
   }
   const end = async (signal: NodeJS.Signals) => {
+    if (hasEnded()) return
     const gone = once(child, 'exit')
     child.kill(signal)
+    const patience = setTimeout(() => child.kill('SIGKILL'), 10_000)
     await gone
+    clearTimeout(patience)
   }
+  process.once('exit', () => child.kill('SIGKILL'))
   await start()
   const stop = async () => {
     await end('SIGINT')
@@ -111,7 +116,7 @@ export async function startPostgres(): Promise<Server> {
     folder,
     run: () => spawn(postgresProgram('postgres'), settings, { ...user, stdio: 'ignore' }),
     async ping() {
-      const client = new pg.Client(url)
+      const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2000 })
       await client.connect()
       await client.end()
     },
@@ -139,7 +144,7 @@ export async function startRedis(): Promise<Server> {
 
 /** Without listeners a connection that is cut ends the process. */
 export function openPool(url: string, max: number): pg.Pool {
-  const pool = new pg.Pool({ connectionString: url, max })
+  const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 20_000 })
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
   return pool

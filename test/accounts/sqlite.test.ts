@@ -18,7 +18,8 @@ if (!hasSqlite)
   test('SQLite, in a Node.js that has it', async () => {
     // What marks a process as started by a test runner, which then runs no tests of its own.
     const { NODE_TEST_CONTEXT: _, ...env } = process.env
-    const args = ['--test', '--test-reporter=tap', fileURLToPath(import.meta.url)]
+    const limits = ['--test-timeout=60000', '--test-force-exit']
+    const args = ['--test', ...limits, '--test-reporter=tap', fileURLToPath(import.meta.url)]
     const node = spawn(`${modules}node-24/bin/node`, args, { env })
     let output = ''
     node.stdout.on('data', (chunk) => (output += chunk))

@@ -76,6 +76,8 @@ async function sourceOf(orders: Orders): Promise<CredentialSource> {
   return async () => refresher((await load()) as OAuthCredential)
 }
 
+// Whoever has started it is gone.
+process.once('disconnect', () => process.exit())
 process.once('message', async (orders: Orders) => {
   const source = await sourceOf(orders)
   const { origin, owner, milliseconds } = orders

@@ -12,7 +12,7 @@ const ROW = 'where owner = ? and provider = ?'
 
 export function createSqliteStore(database: DatabaseSync): AccountStore {
   // Readers do not wait for a writer, and a writer waits for another one.
-  database.exec('pragma journal_mode = wal; pragma busy_timeout = 5000')
+  database.exec('pragma busy_timeout = 5000; pragma journal_mode = wal')
   database.exec(CREATE)
   const select = database.prepare(`select sealed from accounts ${ROW}`)
   const insert = database.prepare('insert into accounts values (?, ?, ?) on conflict do nothing')
