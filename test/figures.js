@@ -28,7 +28,7 @@ const WHAT_IT_MAY = {
   'src/cache.ts': 'remember credentials',
   'src/files.ts': 'read the files that variables name',
   'adapters/mcp.ts': 'wrap the handlers of an MCP server',
-  'adapters/fastmcp.ts': 'wrap the tools of punkpeye/fastmcp',
+  'adapters/fastmcp.ts': "wrap the sessions of punkpeye's fastmcp",
   'adapters/express.ts': 'run the rest of an Express chain in a scope',
   'adapters/node-http.ts': 'run an HTTP listener in a scope',
   'adapters/fetch.ts': 'run a Fetch API handler in a scope',

@@ -57,6 +57,7 @@ describe('in a house that is drawn up for it', () => {
     'src/tool.ts': `import { redactSecrets } from './redact/redact.ts'`,
     'src/cache.ts': '',
     'adapters/mcp.ts': `import { code } from 'mcp-credentials'\nimport { run } from 'mcp-credentials/tool'`,
+    'adapters/fastmcp.ts': `import { withCredentials } from 'mcp-credentials/mcp'`,
   }
   const withFile = (path: string, source: string) =>
     new Map(Object.entries({ ...HOUSE, [path]: source }))
@@ -91,6 +92,7 @@ describe('in a house that is drawn up for it', () => {
     ['adapters/fetch.ts', `import './mcp.ts'`, './mcp.ts', ADAPTER],
     ['adapters/fetch.ts', `import '../src/env.ts'`, '../src/env.ts', ADAPTER],
     ['adapters/fetch.ts', `import 'mcp-credentials/mcp'`, 'mcp-credentials/mcp', ADAPTER],
+    ['adapters/fastmcp.ts', `import './mcp.ts'`, './mcp.ts', ADAPTER],
     ['adapters/fetch.ts', `import 'mcp-credentials/tool/x'`, 'mcp-credentials/tool/x', ADAPTER],
     ['adapters/fetch.ts', `import type { R } from 'express'`, 'express', ADAPTER],
   ]

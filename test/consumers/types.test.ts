@@ -81,6 +81,12 @@ const USES: Readonly<Record<string, [name: string, right: string, wrong: string]
      const wrapped: string = mcp.withCredentials(server, source).name`,
     `mcp.withCredentials('a server', source)`,
   ],
+  './fastmcp': [
+    'fastmcp',
+    `class Session { get server() { return server } async connect() {} }
+     const nothing: void = fastmcp.withCredentials(Session, source)`,
+    `fastmcp.withCredentials(server, source)`,
+  ],
   './express': [
     'express',
     `const middleware: object = express.credentials(source)`,

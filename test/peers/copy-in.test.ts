@@ -43,6 +43,19 @@ const uses: Record<string, string> = {
     import { credentials } from './express.js'
     const listener = express().use(credentials(source), (_request, response) => { response.end(read()) })
     ${overHttp}`,
+  'fastmcp.ts': `
+    import { Client, InMemoryTransport } from '@modelcontextprotocol/client'
+    import { FastMCP, FastMCPSession } from 'fastmcp'
+    import { withCredentials } from './fastmcp.js'
+    withCredentials(FastMCPSession, source)
+    const server = new FastMCP({ name: 'copy', version: '1.0.0' })
+    server.addTool({ name: 'tool', execute: async () => read() })
+    const [near, far] = InMemoryTransport.createLinkedPair()
+    const client = new Client({ name: 'copy', version: '1.0.0' })
+    await Promise.all([server.connect(far as never), client.connect(near)])
+    const { content: [block] } = await client.callTool({ name: 'tool' })
+    console.log(block?.type === 'text' && block.text)
+    process.exit()`,
   'fetch.ts': `
     import { withCredentials } from './fetch.js'
     const handler = withCredentials(async (request: Request) => new Response(await request.text() + read()), source)
@@ -89,7 +102,7 @@ for (const [file, use] of Object.entries(uses)) {
       configure({ lib: ['es2022'], types: [] }, [file])
       assert.equal(run(tsc).stdout, '')
 
-      for (const name of ['@types', '@modelcontextprotocol', 'express'])
+      for (const name of ['@types', '@modelcontextprotocol', 'express', 'fastmcp'])
         symlinkSync(`${root}test/peers/node_modules/${name}`, `${project}/node_modules/${name}`)
       writeFileSync(`${project}/use.ts`, `${common}\n${use}\n`)
       configure({ types: ['node'], skipLibCheck: true }, ['*.ts'])

@@ -45,6 +45,7 @@ const SUBPATHS: Record<string, string> = {
   '/cache': 'cached',
   '/files': 'withFiles',
   '/mcp': 'withCredentials',
+  '/fastmcp': 'withCredentials',
   '/express': 'credentials',
   '/node-http': 'withCredentials',
   '/fetch': 'withCredentials',
