@@ -1,7 +1,8 @@
 // Runs the servers of this folder for real and tells what each party got to see. Ends with an error if a secret leaked.
 import { call, connectHttp, connectStdio, search } from './recorder.ts'
 import type { Answer } from './recorder.ts'
-import { start } from './processes.ts'
+import { expect, line, title } from './page.ts'
+import { scriptOf, start } from './processes.ts'
 
 const fake = (name: string) => `FAKE-${name}-${crypto.randomUUID()}`
 const secrets = {
@@ -14,33 +15,31 @@ const keys = {
   acme: fake('acme-gateway-key'),
   globex: fake('globex-gateway-key'),
   initech: fake('initech-gateway-key'),
+  gateway: fake('gateway-signing-key'),
 }
 
 const ACCOUNTS = [
   {
-    name: 'acme',
+    secret: "acme's token",
     authorization: `Bearer ${secrets.acme}`,
     answers: { '/issues': 'ACME-7 The rocket skates do not brake' },
   },
   {
-    name: 'globex',
+    secret: "globex's token",
     authorization: `Bearer ${secrets.globex}`,
     answers: { '/issues': 'GLX-1 The weather machine is too loud' },
   },
   {
-    name: 'weather',
+    secret: 'the weather key',
     authorization: `ApiKey ${secrets.weather}`,
     answers: { '/forecast': 'Lisbon: sunny, 24 degrees' },
   },
   {
-    name: 'calendar',
+    secret: 'the calendar token',
     authorization: `Bearer ${secrets.calendar}`,
     answers: { '/meetings/next': '10:00 Tea with the auditors' },
   },
 ]
-
-const title = (text: string) => console.log(`\n\x1b[1m${text}\x1b[0m`)
-const line = (label: string, text: string) => console.log(`  ${label.padEnd(22)} ${text}`)
 
 /** Every answer that differs from those before it. */
 function show(who: string, ...answers: readonly Answer[]): void {
@@ -48,16 +47,11 @@ function show(who: string, ...answers: readonly Answer[]): void {
   for (const text of new Set(texts)) line(`${who} sees`, text)
 }
 
-function expect(condition: boolean, what: string): void {
-  if (!condition) throw new Error(`The demo did not go as it should: ${what}.`)
-}
-
 const upstream = await start('upstream', { ACCOUNTS: JSON.stringify(ACCOUNTS) })
 const seen = new Map<string, number>()
-upstream.child.on('message', ({ seen: request, account }: { seen: string; account: string }) => {
-  const entry = `${request}  -> ${account}`
-  seen.set(entry, (seen.get(entry) ?? 0) + 1)
-})
+upstream.child.on('message', ({ seen: request }: { seen: string }) =>
+  seen.set(request, (seen.get(request) ?? 0) + 1),
+)
 function showUpstream(): void {
   for (const [entry, times] of [...seen].sort()) line('the upstream API saw', `${entry}, ${times}x`)
   seen.clear()
@@ -92,6 +86,20 @@ show("acme's model", ...ofAcme)
 show("globex's model", ...ofGlobex)
 line('mixed up', `${answers.length - own.length} of ${answers.length} calls`)
 expect(own.length === answers.length, 'a tenant saw the issues of another')
+
+title('A tool that throws with its token in the message, as HTTP clients do')
+const careless = await call(acme, 'delete_issue')
+line('the tool throws', "401 from the API, for Authorization: Bearer <acme's token>")
+show("acme's model", careless)
+expect(careless.isError && careless.text.includes('[redacted]'), 'the token was not taken out')
+
+title('Forged: headers that did not come from the gateway')
+const refused = await start('signed-server', { UPSTREAM, GATEWAY_KEY: keys.gateway })
+const forger = await connectHttp(refused.url, { 'X-MCP-Cred-Access-Token': secrets.acme })
+line('somebody sends', "acme's token, without the gateway's signature")
+const forged = await call(forger, 'list_issues')
+show('and', forged)
+expect(forged.isError, 'a forged header was believed')
 
 title('Local: MCP servers on stdio, credentials in their environment')
 const weather = await connectStdio('static-server', {
@@ -145,19 +153,48 @@ line(
 )
 line('found', `${found.length}`)
 line('found when planted', `${planted.length} of ${all.length}`)
-const texts = [...new Set([...answers, forecast, meeting].map(({ text }) => text))]
+const texts = [
+  ...new Set([...answers, careless, forged, forecast, meeting].map(({ text }) => text)),
+]
 const kept = search(texts).found
 line(
   'answers in the bytes',
   `${kept.length} of ${texts.length}: nothing that the clients received was left out`,
 )
 
-await Promise.all(
-  [acme, globex, weather, calendar, ...mistakes.map(([, client]) => client)].map((client) =>
-    client.close(),
-  ),
-)
-for (const { child } of [gateway, server, upstream]) child.disconnect()
 expect(found.length === 0, 'a secret reached a client')
 expect(planted.length === all.length, 'the search did not find a planted secret')
 expect(kept.length === texts.length, 'the search did not see all that the clients received')
+
+await Promise.all(
+  [acme, globex, forger, weather, calendar, ...mistakes.map(([, client]) => client)].map((client) =>
+    client.close(),
+  ),
+)
+
+if (process.argv.includes('--keep')) {
+  const local = `--env UPSTREAM=${UPSTREAM} --env WEATHER_FIELD_apiKey=${secrets.weather}`
+  title('It stays up until you press Ctrl-C. To paste into a shell, for Claude Code:')
+  for (const [name, key] of Object.entries({ acme: keys.acme, globex: keys.globex })) {
+    const header = `--header "Authorization: Bearer ${key}"`
+    console.log(`claude mcp add --transport http ${name} ${gateway.url}/mcp ${header}`)
+  }
+  const script = scriptOf('static-server')
+  console.log(`claude mcp add --transport stdio ${local} weather -- ${process.execPath} ${script}`)
+} else {
+  title('What to try next')
+  line(
+    'npm run demo -- --keep',
+    'leaves these servers up, with the lines to paste into your own client',
+  )
+  line(
+    'npm run connect',
+    'the server with accounts, to connect one with your own client and browser',
+  )
+  line(
+    'npm run gateway',
+    'a gateway in front of your server: npm run gateway -- http://127.0.0.1:3000',
+  )
+  line('README.md', 'three complete servers to start from')
+  for (const { child } of [refused, gateway, server, upstream]) child.disconnect()
+}

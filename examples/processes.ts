@@ -1,17 +1,35 @@
-// Runs the demo's servers in processes of their own, on free ports of 127.0.0.1.
+// Servers that run alone, on PORT, and in the demo, in processes of their own on free ports.
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
-/** In a child: listens, and tells the parent where. Ends with the parent. */
-export function announce(server: Server): void {
-  server.listen(0, '127.0.0.1', () =>
-    process.send?.({ port: (server.address() as AddressInfo).port }),
-  )
-  process.on('disconnect', () => process.exit())
+/**
+ * Listens on 127.0.0.1. In a child of the demo on a free port, which the parent is told and with which it ends; alone on
+ * PORT or `port`, and says what `help` gives.
+ */
+export function announce(
+  server: Server,
+  port: number,
+  help: (url: string) => readonly string[],
+): void {
+  const isChild = process.send !== undefined
+  server.listen(isChild ? 0 : Number(process.env['PORT'] ?? port), '127.0.0.1', () => {
+    const address = server.address() as AddressInfo
+    if (isChild) process.send?.({ port: address.port })
+    else console.log(help(`http://127.0.0.1:${address.port}`).join('\n'))
+  })
+  if (isChild) process.on('disconnect', () => process.exit())
 }
+
+/** The command line that calls a tool. */
+export const curlOf = (url: string, tool: string, header: string): string =>
+  [
+    `curl ${url}/mcp -H 'content-type: application/json'`,
+    `-H 'accept: application/json, text/event-stream' -H '${header}'`,
+    `-d '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"${tool}"}}'`,
+  ].join(' \\\n  ')
 
 export const scriptOf = (name: string) => fileURLToPath(new URL(`${name}.js`, import.meta.url))
 

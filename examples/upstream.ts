@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { announce } from './processes.ts'
 
 interface Account {
-  readonly name: string
+  /** What its secret is called where the secret itself must not be shown. */
+  readonly secret: string
   readonly authorization: string
   readonly answers: Readonly<Record<string, string>>
 }
@@ -17,14 +18,13 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     ({ authorization }) => authorization === request.headers.authorization,
   )
   const { pathname } = new URL(request.url ?? '/', 'http://upstream')
-  const [scheme = ''] = (request.headers.authorization ?? 'none').split(' ')
-  process.send?.({
-    seen: `GET ${pathname}  ${scheme} [redacted]`,
-    account: account?.name ?? 'nobody it knows',
-  })
+  const [scheme = ''] = (request.headers.authorization ?? 'no token').split(' ')
+  const secret = account ? `<${account.secret}>` : '<of nobody it knows>'
+  process.send?.({ seen: `GET ${pathname}  ${scheme} ${secret}` })
   // Long enough for the calls of the tenants to overlap.
   await sleep(Math.random() * 50)
   response.writeHead(account ? 200 : 401).end(account?.answers[pathname] ?? '')
 }
 
-announce(createServer((request, response) => void answer(request, response)))
+const server = createServer((request, response) => void answer(request, response))
+announce(server, 4000, (url) => [`An API at ${url}, for the accounts in ACCOUNTS.`])

@@ -7,7 +7,8 @@ import { Browser } from './browser.ts'
 import { startService } from './service.ts'
 import type { Service } from './service.ts'
 
-const title = (text: string) => console.log(`\n\x1b[1m${text}\x1b[0m`)
+const title = (text: string) =>
+  console.log(process.stdout.isTTY ? `\n\x1b[1m${text}\x1b[0m` : `\n${text}`)
 const line = (label: string, text: string) => console.log(`  ${label.padEnd(22)} ${text}`)
 
 function expect(condition: boolean, what: string): void {

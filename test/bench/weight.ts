@@ -99,7 +99,7 @@ function install(name: string): Installation {
   try {
     const what =
       name === 'mcp-credentials'
-        ? `${folder}/${npm(`pack --silent --pack-destination ${folder}`, root).trim()}`
+        ? `${folder}/${npm(`pack --ignore-scripts --silent --pack-destination ${folder}`, root).trim()}`
         : name
     npm(`install ${what}`)
     const packages = npm('ls --all --parseable').trim().split('\n').length - 1

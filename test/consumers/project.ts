@@ -25,7 +25,7 @@ function npm(args: string[], cwd: string): string {
 
 /** Packs the package into a folder, and gives the path of the tarball. */
 export function pack(folder: string): string {
-  const output = npm(['pack', '--json', '--pack-destination', folder], root)
+  const output = npm(['pack', '--ignore-scripts', '--json', '--pack-destination', folder], root)
   const [{ filename }] = JSON.parse(output) as [{ filename: string }]
   return `${folder}/${filename}`
 }
