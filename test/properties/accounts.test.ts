@@ -29,23 +29,36 @@ interface Account {
   readonly spent: string[]
   /** Of each process, until when it must not ask, and from when it has to. */
   readonly pauses: Map<number, { readonly not: number; readonly must: number }>
+  /** Which process may have left a lease, and until when others wait for it. */
+  lease: { readonly by: number; readonly until: number }
+}
+
+interface Clock {
+  time: number
+  /** How fast it goes while somebody waits: not at all, where others are at work meanwhile. */
+  pace: 0 | 1
 }
 
 type Failure = 'load' | 'before' | 'after' | undefined
 
+/** A process; once it has `onLost`, what it sends is lost, and that is told. */
+interface Life {
+  readonly accounts: Accounts
+  onLost?: () => void
+}
+
 class World {
-  readonly clock: { time: number }
+  readonly clock: Clock
   readonly server = new TokenServer()
   readonly memory = memoryStore()
-  readonly processes: Accounts[] = []
   readonly accounts = new Map<string, Account>()
   /** What a process is started with: each has all keys, but they seal with different ones. */
   keys: readonly string[] = KEYS
   random: () => number = () => 0
   failures: Failure[] = []
-  isLost = false
+  readonly lives: Life[] = []
 
-  constructor(clock: { time: number }) {
+  constructor(clock: Clock) {
     this.clock = clock
     for (let index = 0; index < PROCESSES; index++) this.restart(index)
     for (const owner of OWNERS)
@@ -56,16 +69,35 @@ class World {
         grants: new Set(),
         spent: [],
         pauses: new Map(),
+        lease: { by: -1, until: 0 },
       })
     this.server.pause = () => this.#wait()
   }
 
+  /** Has both owners connected, with tokens that have to be refreshed. */
+  async begin(): Promise<this> {
+    for (const owner of OWNERS) {
+      const [grant, credential] = this.grant(30, true)
+      await this.process(0).save(owner, credential)
+      connected(this.account(owner), grant, credential)
+    }
+    return this
+  }
+
   restart(index: number): void {
-    const fetch: typeof globalThis.fetch = (url, init) =>
-      this.isLost ? new Promise(() => undefined) : this.server.fetch(url, init)
+    const fetch: typeof globalThis.fetch = (url, init) => {
+      if (life.onLost === undefined) return this.server.fetch(url, init)
+      life.onLost()
+      return new Promise(() => undefined)
+    }
     const options = { store: this.#store(), keys: this.keys, refresh: { fetch } }
-    this.processes[index] = createAccounts('github', options)
-    for (const { pauses } of this.accounts.values()) pauses.delete(index)
+    const life: Life = { accounts: createAccounts('github', options) }
+    this.lives[index] = life
+    for (const account of this.accounts.values()) {
+      account.pauses.delete(index)
+      // It has another name now.
+      if (account.lease.by === index) account.lease = { ...account.lease, by: -1 }
+    }
   }
 
   async #wait(): Promise<void> {
@@ -105,10 +137,14 @@ class World {
     return account
   }
 
+  life(index: number): Life {
+    const life = this.lives[index]
+    assert(life)
+    return life
+  }
+
   process(index: number): Accounts {
-    const accounts = this.processes[index]
-    assert(accounts)
-    return accounts
+    return this.life(index).accounts
   }
 
   /** A new grant, and its credential. */
@@ -141,7 +177,7 @@ class World {
       else account.pauses.set(process, { not: now + least, must: now + Math.max(least, 60_000) })
     }
     for (const grant of this.server.grants) assert.deepEqual(grant.misuses, [])
-    for (const text of this.memory.rows.values()) assert(!text.includes('FAKE'))
+    for (const text of this.memory.rows.values()) assert(!text.includes('FAKE-access-'))
   }
 }
 
@@ -285,16 +321,22 @@ class Get extends Command {
   }
 
   async run(_: World, world: World): Promise<void> {
+    await this.#ask(world, this.failures)
+    // What could not be refreshed is in a pause now.
+    await this.#ask(world, [])
+  }
+
+  async #ask(world: World, failures: readonly Failure[]): Promise<void> {
     const owner = OWNERS[this.who] ?? 'alice'
     const account = world.account(owner)
     const accounts = world.process(this.process)
-    const { grant, token, isRefused } = account
+    const { grant, token, isRefused, lease } = account
     const requests = grant?.requests ?? 0
     const pause = account.pauses.get(this.process)
     const now = Date.now()
-    world.failures = [...this.failures]
+    world.failures = [...failures]
     const result = await settle(this.isCall ? call(accounts, owner) : accounts.get(owner))
-    const haveFailed = world.failures.length < this.failures.length
+    const haveFailed = world.failures.length < failures.length
     world.failures = []
     world.learn(this.process)
     checkResult(account, result)
@@ -305,7 +347,12 @@ class Get extends Command {
     const isDue = grant !== undefined && !isRefused && left <= 60 * SECOND && isRefreshable
     if (asked > 0) assert(isDue || account.isRefused, 'It asked without a need.')
     if (pause !== undefined && now < pause.not) assert.equal(asked, 0, 'It asked in a pause.')
-    if (haveFailed) return
+    if (haveFailed) {
+      account.lease = { by: this.process, until: now + 15 * SECOND }
+      return
+    }
+    const isLeased = lease.by !== this.process && now < lease.until
+    if (isLeased) return
     const mustAsk = isDue && (pause === undefined || now >= pause.must)
     if (mustAsk) assert.equal(asked, 1, 'Nobody has asked.')
     const found = 'credential' in result ? result.credential?.accessToken : 'error'
@@ -382,11 +429,12 @@ class Restart extends Command {
   async run(_: World, world: World): Promise<void> {
     if (this.who !== undefined) {
       const owner = OWNERS[this.who] ?? 'alice'
-      world.isLost = true
-      void settle(world.process(this.process).get(owner))
-      for (let ticks = 0; ticks < 20; ticks++) await tick()
-      world.isLost = false
-      // Until then nobody knows that it is gone.
+      const life = world.life(this.process)
+      const isLost = new Promise<void>((resolve) => {
+        life.onLost = resolve
+      })
+      await Promise.race([isLost, settle(life.accounts.get(owner))])
+      // Until then others do not know that it is gone.
       world.clock.time += 16 * SECOND
     }
     // Each opens what any other one has sealed.
@@ -415,6 +463,9 @@ class Together extends Command {
 
   async run(_: World, world: World): Promise<void> {
     world.random = randomNumbers(this.seed)
+    world.clock.pace = 0
+    // So that there is something to refresh.
+    world.clock.time += 3601 * SECOND
     const before = new Map(OWNERS.map((owner) => [owner, world.account(owner).grant]))
     const writers = new Map<string, (Grant | undefined)[]>(OWNERS.map((owner) => [owner, []]))
     const done = this.deeds.map(async ([kind, process, who]) => {
@@ -438,6 +489,7 @@ class Together extends Command {
     })
     await Promise.all(done)
     world.random = () => 0
+    world.clock.pace = 1
     world.learn(undefined)
     for (const owner of OWNERS) {
       const written = writers.get(owner) ?? []
@@ -473,7 +525,7 @@ class Together extends Command {
     if (account.isRefused) await world.process(0).remove(owner)
     account.isRefused = false
     world.learn(undefined)
-    for (const accounts of world.processes)
+    for (const { accounts } of world.lives)
       assert.equal((await accounts.get(owner))?.accessToken, found?.accessToken)
   }
 
@@ -484,7 +536,7 @@ class Together extends Command {
 
 const process = fc.nat(PROCESSES - 1)
 const who = fc.nat(OWNERS.length - 1)
-const lifetime = fc.constantFrom(0, 30, 90, 3600, null)
+const lifetime = fc.constantFrom(0, 30, 30, 90, 3600, null)
 const answer: fc.Arbitrary<Answer> = fc.oneof(
   fc.record({ kind: fc.constant('token'), rotates: fc.boolean(), seconds: lifetime }),
   fc.record({
@@ -495,7 +547,15 @@ const answer: fc.Arbitrary<Answer> = fc.oneof(
   fc.record({ kind: fc.constantFrom('unusable', 'rejected', 'malformed', 'unreachable') }),
   fc.record({ kind: fc.constant('refused') }),
 )
-const failure = fc.constantFrom<Failure>('load', 'before', 'after')
+const get = (failures: readonly Failure[]) =>
+  fc
+    .tuple(
+      who,
+      process,
+      fc.boolean(),
+      fc.subarray([...failures], { maxLength: Math.min(2, failures.length) }),
+    )
+    .map((given) => new Get(given))
 const deed = fc.tuple(
   fc.constantFrom('get', 'get', 'call', 'save', 'remove') satisfies fc.Arbitrary<Deed[0]>,
   process,
@@ -504,14 +564,11 @@ const deed = fc.tuple(
 const commandsOf: readonly fc.Arbitrary<Command>[] = [
   fc.tuple(who, process, lifetime, fc.boolean(), fc.boolean()).map((given) => new Connect(given)),
   fc.tuple(who, process).map((given) => new Remove(given)),
-  fc
-    .tuple(who, process, fc.boolean(), fc.constant<readonly Failure[]>([]))
-    .map((given) => new Get(given)),
-  fc
-    .tuple(who, process, fc.boolean(), fc.array(failure, { maxLength: 2 }))
-    .map((given) => new Get(given)),
-  fc.constantFrom(1, 29, 31, 61, 3601).map((seconds) => new Advance(seconds)),
-  fc.array(answer, { maxLength: 3 }).map((answers) => new Answers(answers)),
+  get([]),
+  get([]),
+  get(['load', 'before', 'after']),
+  fc.constantFrom(1, 29, 61, 3601, 3601).map((seconds) => new Advance(seconds)),
+  fc.array(answer, { minLength: 1, maxLength: 3 }).map((answers) => new Answers(answers)),
   fc
     .tuple(process, fc.option(who, { nil: undefined }), fc.nat(2))
     .map((given) => new Restart(given)),
@@ -521,15 +578,18 @@ const commandsOf: readonly fc.Arbitrary<Command>[] = [
 ]
 
 /** Timers that wait for nothing, but let others go first. */
-async function withoutTimers(run: (clock: { time: number }) => Promise<void>): Promise<void> {
+async function withoutTimers(run: (clock: Clock) => Promise<void>): Promise<void> {
   const { now } = Date
   const { setTimeout } = globalThis
-  const clock = { time: now() }
+  const clock: Clock = { time: now(), pace: 1 }
+  const timer = { unref: () => undefined }
   Date.now = () => clock.time
   const immediately = (fn: () => void, milliseconds: number) => {
     // Limits of time do not come: every answer does.
-    if (milliseconds < 5000) setImmediate(fn)
-    return { unref: () => undefined }
+    if (milliseconds >= 5000) return timer
+    clock.time += milliseconds * clock.pace
+    setImmediate(fn)
+    return timer
   }
   globalThis.setTimeout = immediately as unknown as typeof setTimeout
   try {
@@ -548,7 +608,7 @@ describe('accounts in a store that several processes share', () => {
       holdsLater(
         fc.asyncProperty(commands, async (given) => {
           const world = new World(clock)
-          await fc.asyncModelRun(() => ({ model: world, real: world }), given)
+          await fc.asyncModelRun(async () => ({ model: await world.begin(), real: world }), given)
           for (const grant of world.server.grants) requests += grant.requests
         }),
         200,
