@@ -69,11 +69,14 @@ export function requestRefresh(
   grant: RefreshGrant,
   options: TokenEndpointOptions,
 ): Promise<OAuthCredential> {
+  // A credential is one too, and nothing is to be had by spreading that.
+  const { refreshToken, clientId, clientSecret, tokenUri, scopes, extra } = grant
   const form: Form = [
     ['grant_type', 'refresh_token'],
-    ['refresh_token', grant.refreshToken],
+    ['refresh_token', refreshToken],
   ]
-  return requestToken(form, grant, options)
+  const expected = { refreshToken, clientId, clientSecret, tokenUri, scopes, extra }
+  return requestToken(form, expected, options)
 }
 
 /** Names and values; a name may be there more than once. */
