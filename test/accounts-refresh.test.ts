@@ -550,7 +550,7 @@ describe('by force', () => {
     }
     const callApi = createFetch({
       baseUrl: 'https://api.example',
-      refresh: first.refresh as never,
+      refresh: first.refresh,
       fetch: api as never,
     })
     const { status } = await runWithCredentials(await given(first), () => callApi('/'))
@@ -565,7 +565,9 @@ describe('by force', () => {
     await first.save('alice', lasting(server.first))
     const credential = await given(first)
     const refresh = createRefresher({ fetch: server.fetch as never })
-    assert.equal(await refresh(credential, { force: true }), credential)
+    const forced = refresh(credential, { force: true })
+    await assertRejects(forced, 'ERR_CREDENTIAL_REFRESH', /lacks refreshToken/)
+    assert.equal(await refresh(credential), credential)
     assert.equal(server.sent.length, 0)
   })
 })

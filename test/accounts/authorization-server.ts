@@ -131,7 +131,7 @@ async function createProvider(origin: string, secondsToLive: number): Promise<Pr
     ],
     adapter: createMemory(),
     rotateRefreshToken: true,
-    ttl: { AccessToken: secondsToLive, RefreshToken: 864_000, Grant: 864_000 },
+    ttl: { AccessToken: secondsToLive, IdToken: 3600, RefreshToken: 864_000, Grant: 864_000 },
     features: { devInteractions: { enabled: false } },
     cookies: { keys: ['FAKE'] },
     findAccount: (_context, accountId) => ({ accountId, claims: async () => ({ sub: accountId }) }),
