@@ -56,7 +56,9 @@ async function openClaims(text: string, { typ, keys }: Binding): Promise<Claims>
   const known = await Promise.all(keys.map((key) => importKey(key)))
   const key = known.find((one) => one.kid === kid)
   if (key === undefined) throw new Error(`Its key is not among the keys: the kid is ${kid}.`)
-  const sealed = Uint8Array.from([...body, ...tag])
+  const sealed = new Uint8Array(body.length + tag.length)
+  sealed.set(body)
+  sealed.set(tag, body.length)
   const opened = crypt('decrypt', key, iv, toBase64url(header), sealed)
   return parseObject(await opened.catch(() => Promise.reject(new Error('It was changed.'))))
 }

@@ -44,7 +44,10 @@ const BASE64URL = /^(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/
 export function fromBase64url(text: unknown): Bytes | undefined {
   if (typeof text !== 'string' || !BASE64URL.test(text)) return undefined
   const binary = runtime.atob(text.replaceAll('-', '+').replaceAll('_', '/'))
-  return Uint8Array.from(binary, (character) => character.charCodeAt(0))
+  // By hand: Uint8Array.from takes twenty times as long.
+  const bytes = new Uint8Array(binary.length)
+  for (let index = 0; index < bytes.length; index++) bytes[index] = binary.charCodeAt(index)
+  return bytes
 }
 
 /** Copies of the keys, as base64url: the caller may wipe its bytes, or change its list. */

@@ -6,7 +6,10 @@ import type { AddressInfo } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { OAuthCredential } from 'mcp-credentials'
 import type Provider from 'oidc-provider'
+import type { Adapter, AdapterPayload } from 'oidc-provider'
 
+/** What every token of this server holds. */
+export const TOKEN_MARK = 'FAKE-token-do-not-leak'
 const CLIENT_ID = 'client'
 const CLIENT_SECRET = 'FAKE-client-secret-do-not-leak'
 const SCOPE = 'openid offline_access'
@@ -23,7 +26,7 @@ export type Fate = 'pass' | 'drop' | 'swallow'
 
 export interface AuthorizationServer {
   readonly origin: string
-  readonly sent: Sent[]
+  readonly sent: (Sent & { readonly fate: Fate })[]
   /** How many were refused. */
   readonly refused: () => number
   /** What becomes of the next requests; by default they pass. */
@@ -65,13 +68,14 @@ export async function startAuthorizationServer(
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.url?.startsWith('/resource')) return resource(request, response)
+    if (request.url === '/whoami') return whoAmI(request, response)
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const body = Buffer.concat(chunks)
     const token = new URLSearchParams(body.toString()).get('refresh_token') ?? ''
     const sent = { token, by: Number(request.headers['x-process']) }
-    found.sent.push(sent)
     const fate = found.decide(sent)
+    found.sent.push({ ...sent, fate })
     if (fate === 'drop') return
     // The body has been read: it is given anew.
     const again = Object.assign(new PassThrough(), {
@@ -83,12 +87,21 @@ export async function startAuthorizationServer(
     callback()(again as unknown as IncomingMessage, response)
   }
 
+  async function accountOf(request: IncomingMessage): Promise<string | undefined> {
+    const token = request.headers.authorization?.replace('Bearer ', '') ?? ''
+    return (await provider?.AccessToken.find(token))?.accountId
+  }
+
+  /** The owner of an access token. */
+  async function whoAmI(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const account = await accountOf(request)
+    response.writeHead(account === undefined ? 401 : 200).end(account)
+  }
+
   /** 204 for a good access token of the owner that the path names, 401 for any other. */
   async function resource(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const token = request.headers.authorization?.replace('Bearer ', '') ?? ''
-    const accessToken = await provider?.AccessToken.find(token)
     const owner = request.url?.split('/').at(-1)
-    response.writeHead(accessToken?.accountId === owner ? 204 : 401).end()
+    response.writeHead((await accountOf(request)) === owner ? 204 : 401).end()
   }
   return found
 }
@@ -116,12 +129,45 @@ async function createProvider(origin: string, secondsToLive: number): Promise<Pr
         redirect_uris: ['https://client.example/'],
       },
     ],
+    adapter: createMemory(),
     rotateRefreshToken: true,
-    ttl: { AccessToken: secondsToLive, RefreshToken: 864_000, Grant: 864_000 },
+    ttl: { AccessToken: secondsToLive, IdToken: 3600, RefreshToken: 864_000, Grant: 864_000 },
     features: { devInteractions: { enabled: false } },
     cookies: { keys: ['FAKE'] },
     findAccount: (_context, accountId) => ({ accountId, claims: async () => ({ sub: accountId }) }),
   })
   console.warn = warn
+  for (const { prototype } of [provider.AccessToken, provider.RefreshToken]) mark(prototype)
   return provider
+}
+
+/** Has every token hold what can be searched for. */
+function mark(prototype: object): void {
+  const generate: () => string = Reflect.get(prototype, 'generateTokenId')
+  const generateTokenId = function (this: unknown): string {
+    return `${TOKEN_MARK}-${generate.call(this)}`
+  }
+  Object.assign(prototype, { generateTokenId })
+}
+
+type Stored = AdapterPayload & { readonly grantId?: string; consumed?: boolean }
+
+/** Its own one forgets what is more than a thousand. */
+function createMemory(): (model: string) => Adapter {
+  const rows = new Map<string, Stored>()
+  return (model) => ({
+    upsert: async (id, payload) => void rows.set(`${model} ${id}`, payload as Stored),
+    find: async (id) => rows.get(`${model} ${id}`),
+    findByUid: async () => undefined,
+    findByUserCode: async () => undefined,
+    destroy: async (id) => void rows.delete(`${model} ${id}`),
+    async consume(id) {
+      const row = rows.get(`${model} ${id}`)
+      if (row) row.consumed = true
+    },
+    async revokeByGrantId(grantId) {
+      for (const [key, row] of rows)
+        if (row.grantId === grantId && key.startsWith(`${model} `)) rows.delete(key)
+    },
+  })
 }

@@ -30,7 +30,7 @@ export function bytesOf(folder: string): Buffer {
   return Buffer.concat(paths.map((path) => readFileSync(path)))
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
@@ -87,7 +87,7 @@ function postgresUser(): { readonly uid?: number; readonly gid?: number } {
 }
 
 /** Debian keeps them out of the path. */
-function postgresProgram(name: string): string {
+export function postgresProgram(name: string): string {
   const folders = ['/usr/lib/postgresql', '/usr/local/pgsql']
   const found = folders.flatMap((folder) => {
     try {
@@ -100,7 +100,7 @@ function postgresProgram(name: string): string {
   return found.at(-1) ?? name
 }
 
-export async function startPostgres(): Promise<Server> {
+export async function startPostgres(more: readonly string[] = []): Promise<Server> {
   const folder = newFolder('postgres')
   const user = postgresUser()
   if (user.uid !== undefined && user.gid !== undefined) chownSync(folder, user.uid, user.gid)
@@ -110,7 +110,7 @@ export async function startPostgres(): Promise<Server> {
   if (made.status !== 0) throw new Error(made.stderr || String(made.error))
   const port = await freePort()
   const url = `postgres://test@127.0.0.1:${port}/postgres`
-  const settings = ['-D', data, '-h', '127.0.0.1', '-p', `${port}`, '-k', folder]
+  const settings = ['-D', data, '-h', '127.0.0.1', '-p', `${port}`, '-k', folder, ...more]
   return serve({
     url,
     folder,

@@ -67,6 +67,7 @@ const redaction = run<{ budgets: Ratios; news: Ratios; lengths: Row[]; secrets: 
   short,
 )
 const rooms = run<Ratios>('rooms', 'Node.js 24', short)
+const accounts = run<Ratios>('accounts', 'Node.js 24', short)
 const growth = run<Point[]>('growth', 'Node.js 24', isQuick ? { calls: 200_000 } : {})
 const weight = run<{
   bundles: Record<string, Bundle>
@@ -251,6 +252,19 @@ On Node.js 24, to the same work without them:
 ${table(
   ['', 'ratio', 'time'],
   Object.entries(rooms).map(([name, result]) => [
+    name,
+    show(result),
+    `${number(result.base / 1000)} µs, now ${number(result.nanoseconds / 1000)}`,
+  ]),
+)}`,
+  `## Accounts
+
+On Node.js 24, to the least code: JSON, AES-GCM and base64url with a key that was imported once. It binds a text to nobody,
+has no lease, and checks nothing:
+
+${table(
+  ['', 'ratio', 'time'],
+  Object.entries(accounts).map(([name, result]) => [
     name,
     show(result),
     `${number(result.base / 1000)} µs, now ${number(result.nanoseconds / 1000)}`,
