@@ -700,20 +700,22 @@ describe('force', () => {
   })
 
   test('beside calls that leave the token as it is makes one request, for whoever comes in between too', async () => {
-    const first = refreshTokenOf('force-beside')
-    const { fetch, sent, reused } = rotating(first, { expires_in: 3600 })
-    const refresh = createRefresher({ fetch })
-    const valid = expired(first, { expiresAt: inSeconds(3600) })
-    const all: Promise<OAuthCredential>[] = []
-    for (let call = 0; call < 50; call++) {
-      all.push(refresh(valid), refresh(valid, { force: true }))
-      await undefined
-    }
-    const tokens = new Set((await Promise.all(all)).map((one) => one.accessToken))
-    assert.deepEqual(tokens, new Set(['FAKE-old-access', 'FAKE-access-1']))
-    assert.equal((await refresh(valid)).accessToken, 'FAKE-access-1')
-    assert.equal(sent.length, 1)
-    assert.deepEqual(reused, [])
+    await withClock(async () => {
+      const first = refreshTokenOf('force-beside')
+      const { fetch, sent, reused } = rotating(first, { expires_in: 3600 })
+      const refresh = createRefresher({ fetch })
+      const valid = expired(first, { expiresAt: inSeconds(3600) })
+      const all: Promise<OAuthCredential>[] = []
+      for (let call = 0; call < 50; call++) {
+        all.push(refresh(valid), refresh(valid, { force: true }))
+        await undefined
+      }
+      const tokens = new Set((await Promise.all(all)).map((one) => one.accessToken))
+      assert.deepEqual(tokens, new Set(['FAKE-old-access', 'FAKE-access-1']))
+      assert.equal((await refresh(valid)).accessToken, 'FAKE-access-1')
+      assert.equal(sent.length, 1)
+      assert.deepEqual(reused, [])
+    })
   })
 
   test('takes the same token from a server that has no other', async () => {
