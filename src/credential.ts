@@ -51,7 +51,7 @@ function printAs(object: object, text: () => string, ...hooks: symbol[]): void {
 const NOTHING: Readonly<Record<string, never>> = Object.freeze(Object.create(null))
 
 // What all maps of fields inherit.
-const FIELDS_PROTOTYPE = Object.create(null, { toJSON: { value: printedFields } })
+const FIELDS_PROTOTYPE: object = Object.create(null, { toJSON: { value: printedFields } })
 printAs(FIELDS_PROTOTYPE, printedText, Symbol.toPrimitive)
 
 function printedFields(this: Fields): JsonValue {

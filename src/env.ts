@@ -135,7 +135,7 @@ export class Variables {
     const value = this.#get(name)
     if (value === undefined || value === '') return undefined
     assertNo(valueProblem(value), this.start + name)
-    return String(value)
+    return value as string
   }
 
   /** What `parse` makes of the value. */
@@ -273,15 +273,13 @@ function parseOAuth(variables: Variables): OAuthCredential {
   const { accessToken, ...properties } = readProperties(variables)
   if (accessToken === undefined)
     throw missing(variables, `Set ${start}ACCESS_TOKEN to the access token.`, 'oauth')
-  const origins = Object.entries(OAUTH_VARIABLES).map(([property, name]) => [
+  const entries = Object.entries(OAUTH_VARIABLES).map(([property, name]) => [
     property,
     start + name,
   ])
-  const extra = `${start}EXTRA_*`
-  return new OAuthCredential(
-    { ...properties, accessToken },
-    { ...Object.fromEntries(origins), extra },
-  )
+  const origins: Record<string, string> = Object.fromEntries(entries)
+  origins['extra'] = `${start}EXTRA_*`
+  return new OAuthCredential({ ...properties, accessToken }, origins)
 }
 
 function parseGrant(variables: Variables): RefreshGrant {

@@ -238,7 +238,8 @@ interface MutableHeaders extends WebHeaders {
 
 function stripWebHeaders(headers: WebHeaders, isOurs: IsOurs): WebHeaders {
   // Not headers.constructor: the headers that Hono hands out on Node.js look like Headers, but are not made like them.
-  const copy: MutableHeaders = Reflect.construct(Reflect.get(globalThis, 'Headers'), [headers])
+  const runtime = globalThis as unknown as { Headers: new (from: WebHeaders) => MutableHeaders }
+  const copy = new runtime.Headers(headers)
   for (const name of [...copy.keys()].filter(isOurs)) copy.delete(name)
   const kept = keptOptions(copy.get('connection') ?? '', isOurs)
   if (kept === '') copy.delete('connection')
