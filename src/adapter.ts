@@ -1,4 +1,4 @@
-import { assertCredential } from './credential.ts'
+import { assertCredential, isCredential } from './credential.ts'
 import type { CredentialType, ResolvedCredential } from './credential.ts'
 import { assertOptions, causeOf, ConnectRequiredError, CredentialError, misuse } from './errors.ts'
 import type { CredentialErrorCode, OptionKind } from './errors.ts'
@@ -163,21 +163,20 @@ export function createAdapter(
 const NOT_A_SOURCE =
   'The source must be a function, such as fromEnv("WEATHER_") or fromHeaders({ type: "oauth" }) returns.'
 
-async function ask(
-  source: CredentialSource,
-  request: CredentialRequest,
-  options: AdapterOptions,
-): Promise<Pick<AdapterCall, 'credential'> & { isSlow: boolean }> {
+async function ask(source: CredentialSource, request: CredentialRequest, options: AdapterOptions) {
   let isSlow = false
   try {
     let credential = source(request)
     // An await costs more than most sources do.
-    if (isThenable(credential)) {
+    if (!isCredential(credential)) {
       isSlow = true
       credential = await credential
     }
     assertCredential(credential, 'A credential source returns')
-    return { credential: problemOf(credential, request, options) ?? credential, isSlow }
+    if (options.rejectExpired && credential.isExpired(0))
+      throw new CredentialError('ERR_CREDENTIAL_EXPIRED', EXPIRED)
+    assertScopes(credential, request.scopes)
+    return { credential, isSlow }
   } catch (cause) {
     if (cause instanceof CredentialError) return { credential: cause, isSlow }
     const error = new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', UNAVAILABLE, { cause })
@@ -185,34 +184,20 @@ async function ask(
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | undefined)?.then === 'function'
-}
-
-function problemOf(
-  credential: ResolvedCredential,
-  request: CredentialRequest,
-  { rejectExpired = false }: AdapterOptions,
-): CredentialError | undefined {
-  if (rejectExpired && credential.isExpired(0))
-    return new CredentialError('ERR_CREDENTIAL_EXPIRED', EXPIRED)
-  const { scopes } = credential
-  // Compares names, exactly: what a scope includes is known to its provider alone.
-  const lacking = scopes && request.scopes?.filter((scope) => !scopes.includes(scope))
-  if (!lacking?.length) return undefined
+/** Compares names, exactly: what a scope includes is known to its provider alone. */
+function assertScopes({ scopes }: ResolvedCredential, needed: readonly string[] = []): void {
+  const lacking = needed.filter((scope) => scopes?.includes(scope) === false)
+  if (lacking.length === 0) return
   const message = `The account must be connected with more permissions (${lacking.join(', ')}).`
-  return new CredentialError('ERR_CREDENTIAL_SCOPE', message)
+  throw new CredentialError('ERR_CREDENTIAL_SCOPE', message)
 }
 
 const EXPIRED =
   'The access token of this call has expired: it must be renewed, or the account connected again.'
 const UNAVAILABLE = 'The server could not load the credential for this call.'
 
-function isOptional(
-  error: CredentialError,
-  request: CredentialRequest,
-  { optional = false }: AdapterOptions,
-): boolean {
+function isOptional(error: CredentialError, request: CredentialRequest, options: AdapterOptions) {
+  const { optional = false } = options
   if (error.code !== 'ERR_CREDENTIAL_MISSING') return false
   if (typeof optional === 'boolean') return optional
   try {
@@ -248,12 +233,9 @@ function describeCall(
 
 const CLIENT_HAS_LEFT = { name: 'AbortError', code: undefined, message: 'The client has left.' }
 
-export function labelFor(
-  request: CredentialRequest,
-  { label }: AdapterOptions,
-): string | undefined {
+export function labelFor(request: CredentialRequest, options: AdapterOptions): string | undefined {
   try {
-    return label?.(request) ?? labelOf(request)
+    return options.label?.(request) ?? labelOf(request)
   } catch {
     // The event is worth more than its label.
     return undefined

@@ -78,11 +78,11 @@ export function parseHeaders(
 export function parseHeaders(
   headers: WebHeaders | HeaderRecord,
   type?: CredentialType,
-  options?: ParseHeadersOptions,
+  options: ParseHeadersOptions = {},
 ): ResolvedCredential {
   assertObject(headers, 'Headers', 'request.headers')
-  if (options !== undefined) assertOptions(options, 'parseHeaders', { fields: ['strings'] })
-  const fields = options?.fields
+  assertOptions(options, 'parseHeaders', { fields: ['strings'] })
+  const { fields } = options
   const read = readerOf(headers)
   const typeToRead = typeFor(type, fields) ?? typeOfWhatIsThere(read)
   return typeToRead === 'oauth' ? parseOAuth(read) : parseStatic(read, fields)
