@@ -1,4 +1,4 @@
-import { assertCredential } from './credential.ts'
+import { assertCredential, isCredential } from './credential.ts'
 import type { CredentialType, ResolvedCredential } from './credential.ts'
 import { assertOptions, causeOf, ConnectRequiredError, CredentialError, misuse } from './errors.ts'
 import type { CredentialErrorCode, OptionKind } from './errors.ts'
@@ -82,17 +82,11 @@ export interface CallDetails {
 }
 
 /** How a call came out; by default it went well. */
-export interface CallResult {
-  /** `failed` where the tool threw or returned `isError`. */
-  readonly outcome?: 'ok' | 'failed' | undefined
+export interface CallResult extends Partial<Pick<CallEvent, 'outcome' | 'error' | 'redacted'>> {
   /** The status of an HTTP response: from 500 on the call has failed; at 499 its client has left. */
   readonly status?: number | undefined
-  /** What was wrong, without a secret in it. */
-  readonly error?: CallError | undefined
   /** What was thrown. */
   readonly cause?: unknown
-  /** What was taken out of what was sent. */
-  readonly redacted?: readonly RedactedSecret[] | undefined
 }
 
 /** A call whose source has been asked. */
@@ -109,7 +103,7 @@ export interface AdapterCall {
   end(result?: CallResult): void
 }
 
-const SHARED_KINDS = {
+const KINDS = {
   optional: ['boolean', 'function'],
   rejectExpired: ['boolean'],
   label: ['function'],
@@ -137,64 +131,73 @@ export function createAdapter(
   kinds: Readonly<Record<string, readonly OptionKind[]>> = {},
 ): (request: AdapterRequest) => Promise<AdapterCall> {
   if (typeof source !== 'function') throw misuse('ERR_INVALID_ARG_TYPE', NOT_A_SOURCE)
-  assertOptions<object>(options, 'the adapter', { ...SHARED_KINDS, ...kinds })
+  assertOptions<object>(options, 'the adapter', { ...KINDS, ...kinds })
   return async (given) => {
     const start = now()
-    const request = hasWebHeaders(given)
-      ? given
-      : withWebHeaders(given, given.headers as HeaderRecord)
-    let isSlow = false
-    try {
-      let credential = source(request)
-      // An await costs more than most sources do.
-      if (isThenable(credential)) {
-        isSlow = true
-        credential = await credential
-      }
-      assertCredential(credential, 'A credential source returns')
-      const problem = problemOf(credential, request, options)
-      return new AskedCall(request, problem ?? credential, options, start, isSlow)
-    } catch (cause) {
-      const error =
-        cause instanceof CredentialError
-          ? cause
-          : new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', UNAVAILABLE, { cause })
-      return new AskedCall(request, error, options, start, isSlow)
+    const request = toCredentialRequest(given)
+    const { credential, isSlow } = await ask(source, request, options)
+    const sourceMilliseconds = now() - start
+    const isError = credential instanceof CredentialError
+    const call = {
+      request,
+      credential,
+      refusal: isError && !isOptional(credential, request, options) ? credential : undefined,
+      // To look at the signal makes it, on some servers.
+      isCancelled: isSlow && request.signal?.aborted === true,
     }
+    let isOver = false
+    function end(result: CallResult = {}): void {
+      if (isOver) return
+      isOver = true
+      const failure = isError ? (causeOf(credential) ?? credential) : undefined
+      const cause = result.cause ?? failure
+      tell(options, () => [
+        { ...describeCall(call, result, options), sourceMilliseconds, milliseconds: now() - start },
+        { request, credential: isError ? undefined : credential, cause },
+      ])
+    }
+    return { ...call, end }
   }
 }
 
 const NOT_A_SOURCE =
   'The source must be a function, such as fromEnv("WEATHER_") or fromHeaders({ type: "oauth" }) returns.'
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | undefined)?.then === 'function'
+async function ask(source: CredentialSource, request: CredentialRequest, options: AdapterOptions) {
+  let isSlow = false
+  try {
+    let credential = source(request)
+    // An await costs more than most sources do.
+    if (!isCredential(credential)) {
+      isSlow = true
+      credential = await credential
+    }
+    assertCredential(credential, 'A credential source returns')
+    if (options.rejectExpired && credential.isExpired(0))
+      throw new CredentialError('ERR_CREDENTIAL_EXPIRED', EXPIRED)
+    assertScopes(credential, request.scopes)
+    return { credential, isSlow }
+  } catch (cause) {
+    if (cause instanceof CredentialError) return { credential: cause, isSlow }
+    const error = new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', UNAVAILABLE, { cause })
+    return { credential: error, isSlow }
+  }
 }
 
-function problemOf(
-  credential: ResolvedCredential,
-  request: CredentialRequest,
-  { rejectExpired = false }: AdapterOptions,
-): CredentialError | undefined {
-  if (rejectExpired && credential.isExpired(0))
-    return new CredentialError('ERR_CREDENTIAL_EXPIRED', EXPIRED)
-  const { scopes } = credential
-  // Compares names, exactly: what a scope includes is known to its provider alone.
-  const lacking = scopes && request.scopes?.filter((scope) => !scopes.includes(scope))
-  if (!lacking?.length) return undefined
+/** Compares names, exactly: what a scope includes is known to its provider alone. */
+function assertScopes({ scopes }: ResolvedCredential, needed: readonly string[] = []): void {
+  const lacking = needed.filter((scope) => scopes?.includes(scope) === false)
+  if (lacking.length === 0) return
   const message = `The account must be connected with more permissions (${lacking.join(', ')}).`
-  return new CredentialError('ERR_CREDENTIAL_SCOPE', message)
+  throw new CredentialError('ERR_CREDENTIAL_SCOPE', message)
 }
 
 const EXPIRED =
   'The access token of this call has expired: it must be renewed, or the account connected again.'
 const UNAVAILABLE = 'The server could not load the credential for this call.'
 
-function isAllowed(
-  error: CredentialError,
-  request: CredentialRequest,
-  optional: AdapterOptions['optional'] = false,
-): boolean {
+function isOptional(error: CredentialError, request: CredentialRequest, options: AdapterOptions) {
+  const { optional = false } = options
   if (error.code !== 'ERR_CREDENTIAL_MISSING') return false
   if (typeof optional === 'boolean') return optional
   try {
@@ -204,71 +207,35 @@ function isAllowed(
   }
 }
 
-class AskedCall implements AdapterCall {
-  readonly request: CredentialRequest
-  readonly credential: ResolvedCredential | CredentialError
-  readonly refusal: CredentialError | undefined
-  readonly isCancelled: boolean
-  readonly #options: AdapterOptions
-  readonly #start: number
-  readonly #sourceMilliseconds: number
-  #isOver = false
-
-  constructor(
-    request: CredentialRequest,
-    credential: ResolvedCredential | CredentialError,
-    options: AdapterOptions,
-    start: number,
-    isSlow: boolean,
-  ) {
-    this.request = request
-    this.credential = credential
-    this.isCancelled = isSlow && request.signal?.aborted === true
-    this.#options = options
-    this.#start = start
-    this.#sourceMilliseconds = now() - start
-    if (credential instanceof CredentialError && !isAllowed(credential, request, options.optional))
-      this.refusal = credential
+/** What of a call may be logged. */
+function describeCall(
+  { request, credential, refusal }: Omit<AdapterCall, 'end'>,
+  { status = 200, outcome, error, cause, redacted = [] }: CallResult,
+  options: AdapterOptions,
+): Omit<CallEvent, 'sourceMilliseconds' | 'milliseconds'> {
+  const event = {
+    tool: shortened(request.tool),
+    method: request.method,
+    type: credential instanceof CredentialError ? undefined : credential.type,
+    label: shortened(labelFor(request, options)),
+    redacted,
   }
-
-  end(result: CallResult = {}): void {
-    const { onCall } = this.#options
-    if (this.#isOver || onCall === undefined) return
-    this.#isOver = true
-    const { request, credential, refusal } = this
-    const isError = credential instanceof CredentialError
-    const failure = isError ? (causeOf(credential) ?? credential) : undefined
-    const details: CallDetails = {
-      request,
-      credential: isError ? undefined : credential,
-      cause: result.cause ?? failure,
-    }
-    tell(() => onCall(this.#event(result, refusal), details))
-  }
-
-  #event(result: CallResult, refusal: CredentialError | undefined): CallEvent {
-    const { request, credential } = this
-    const { outcome = 'ok', error, redacted = [] } = completed(result)
-    return {
-      tool: shortened(request.tool),
-      method: request.method,
-      outcome: refusal ? 'refused' : outcome,
-      error: refusal ? describeError(refusal) : error,
-      type: credential instanceof CredentialError ? undefined : credential.type,
-      label: shortened(labelFor(request, this.#options)),
-      sourceMilliseconds: this.#sourceMilliseconds,
-      milliseconds: now() - this.#start,
-      redacted,
-    }
+  if (refusal) return { ...event, outcome: 'refused', error: describeError(refusal) }
+  if (status === 499) return { ...event, outcome: 'failed', error: CLIENT_HAS_LEFT }
+  const isOurs = error === undefined && cause instanceof CredentialError
+  const outcomeOfStatus = status < 500 ? 'ok' : 'failed'
+  return {
+    ...event,
+    outcome: outcome ?? outcomeOfStatus,
+    error: isOurs ? describeError(cause) : error,
   }
 }
 
-export function labelFor(
-  request: CredentialRequest,
-  { label }: AdapterOptions,
-): string | undefined {
+const CLIENT_HAS_LEFT = { name: 'AbortError', code: undefined, message: 'The client has left.' }
+
+export function labelFor(request: CredentialRequest, options: AdapterOptions): string | undefined {
   try {
-    return label?.(request) ?? labelOf(request)
+    return options.label?.(request) ?? labelOf(request)
   } catch {
     // The event is worth more than its label.
     return undefined
@@ -278,47 +245,34 @@ export function labelFor(
 const shortened = (text: unknown): string | undefined =>
   typeof text === 'string' ? text.slice(0, 128) : undefined
 
-/** With what follows from its status and its cause. */
-function completed(result: CallResult): CallResult {
-  if (result.error) return result
-  const { status = 200, cause } = result
-  if (status === 499) {
-    const message = 'The client has left.'
-    return { outcome: 'failed', error: { name: 'AbortError', code: undefined, message } }
-  }
-  const error = cause instanceof CredentialError ? describeError(cause) : undefined
-  return { outcome: status < 500 ? 'ok' : 'failed', error, ...result }
-}
-
 /** What is told to an operator of one of our errors, which hold no secret. */
 export function describeError({ name, code, message }: CredentialError): CallError {
   return { name, code, message }
 }
 
-/** What a hook throws, or rejects with, may quote what it was told: nobody sees it. */
-function tell(hook: () => unknown): void {
+/** What `onCall` throws, or rejects with, may quote what it was told: nobody sees it. */
+function tell({ onCall }: AdapterOptions, describe: () => Parameters<OnCall>): void {
   try {
-    Promise.resolve(hook()).catch(() => undefined)
+    Promise.resolve(onCall?.(...describe())).catch(() => undefined)
   } catch {
     // As above.
   }
 }
 
 function now(): number {
-  const { performance } = globalThis as { performance?: { now(): number } }
-  return performance ? performance.now() : Date.now()
+  const { performance = Date } = globalThis as { performance?: { now(): number } }
+  return performance.now()
 }
 
-function hasWebHeaders(request: AdapterRequest): request is CredentialRequest {
-  return request.headers === undefined || isWebHeaders(request.headers)
-}
-
-function withWebHeaders(request: AdapterRequest, record: HeaderRecord): CredentialRequest {
+/** The request itself, where nothing has to be changed. */
+function toCredentialRequest(request: AdapterRequest): CredentialRequest {
+  const { headers: given } = request
+  if (given === undefined || isWebHeaders(given)) return request as CredentialRequest
   const headers: WebHeaders = {
-    keys: () => Object.keys(record).map((name) => name.toLowerCase()),
+    keys: () => Object.keys(given).map((name) => name.toLowerCase()),
     get(name) {
       const key = name.toLowerCase()
-      const value = Object.hasOwn(record, key) ? record[key] : undefined
+      const value = Object.hasOwn(given, key) ? given[key] : undefined
       return typeof value === 'object' ? value.join(', ') : (value ?? null)
     },
   }
@@ -350,12 +304,11 @@ export interface HttpRefusal {
  * response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ error }))
  */
 export function toHttpRefusal(refusal: CredentialError): HttpRefusal {
-  const { code, message } = refusal
-  if (refusal.isServerFault)
+  const { code, message, isServerFault } = refusal
+  if (isServerFault)
     return { status: 500, error: { code: 'ERR_CREDENTIAL_UNAVAILABLE', message: UNAVAILABLE } }
-  if (refusal instanceof ConnectRequiredError)
-    return { status: 403, error: { code, message, url: refusal.url } }
-  return { status: 403, error: { code, message } }
+  const url = refusal instanceof ConnectRequiredError ? { url: refusal.url } : {}
+  return { status: 403, error: { code, message, ...url } }
 }
 
 /** A response of Node.js, over HTTP/1 or HTTP/2, as far as this needs it. */
@@ -388,7 +341,7 @@ export function followResponse(response: NodeResponse): {
       isOver = true
       resolve()
     }
-    if (isOver) resolve()
+    if (isOver) end()
     response.once('finish', end)
     response.once('close', end)
   })

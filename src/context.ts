@@ -245,10 +245,9 @@ export function getCredentials(type?: CredentialType): ResolvedCredential {
   if (credential instanceof CredentialError) throw credential
   if (type === undefined || credential.type === type) return credential
   assertType(type)
-  throw new CredentialError(
-    'ERR_CREDENTIAL_TYPE',
-    `The credential is of type "${credential.type}", not "${type}": ask for "${credential.type}", or have the source read { type: "${type}" }.`,
-  )
+  const difference = `The credential is of type "${credential.type}", not "${type}"`
+  const advice = `ask for "${credential.type}", or have the source read { type: "${type}" }`
+  throw new CredentialError('ERR_CREDENTIAL_TYPE', `${difference}: ${advice}.`)
 }
 
 /**

@@ -1,4 +1,4 @@
-import { assertObject, CredentialError, misuse } from './errors.ts'
+import { assertObject, CredentialError, missingCredential, misuse } from './errors.ts'
 import {
   assertNo,
   copyJsonObject,
@@ -51,7 +51,7 @@ function printAs(object: object, text: () => string, ...hooks: symbol[]): void {
 const NOTHING: Readonly<Record<string, never>> = Object.freeze(Object.create(null))
 
 // What all maps of fields inherit.
-const FIELDS_PROTOTYPE = Object.create(null, { toJSON: { value: printedFields } })
+const FIELDS_PROTOTYPE: object = Object.create(null, { toJSON: { value: printedFields } })
 printAs(FIELDS_PROTOTYPE, printedText, Symbol.toPrimitive)
 
 function printedFields(this: Fields): JsonValue {
@@ -77,8 +77,7 @@ export class StaticCredential {
   constructor(fields: Fields, origin = 'A static credential') {
     assertObject(fields, 'The fields of a credential', "{ apiKey: '…' }")
     const entries = Object.entries(fields)
-    if (entries.length === 0)
-      throw new CredentialError('ERR_CREDENTIAL_MISSING', `${origin} needs at least one field.`)
+    if (entries.length === 0) throw missingCredential(`${origin} needs at least one field.`)
     entries.forEach(([name, value], index) => {
       const problem = fieldNameProblem(name) ?? fieldValueProblem(value)
       if (problem) assertNo(problem, `${origin}: ${describeField(name, index + 1)}`)
@@ -115,8 +114,7 @@ export class StaticCredential {
     const value = Object.hasOwn(this.#fields, name) && this.#fields[name]
     if (value) return value
     const present = Object.keys(this.#fields).map((key, index) => describeField(key, index + 1))
-    throw new CredentialError(
-      'ERR_CREDENTIAL_MISSING',
+    throw missingCredential(
       `The credential has no value for ${describeField(name)}; it has ${present.join(', ')}.`,
     )
   }
@@ -182,10 +180,8 @@ export class OAuthCredential {
     assertObject(properties, 'The properties of a credential', "{ accessToken: '…' }")
     const nameOf = (property: keyof OAuthProperties) => origins[property] ?? property
     const { accessToken, refreshToken, clientId, clientSecret, tokenUri } = properties
-    if (accessToken === undefined || accessToken === '') {
-      const message = `An OAuth credential needs ${nameOf('accessToken')}.`
-      throw new CredentialError('ERR_CREDENTIAL_MISSING', message)
-    }
+    if (accessToken === undefined || accessToken === '')
+      throw missingCredential(`An OAuth credential needs ${nameOf('accessToken')}.`)
     assertNo(tokenProblem(accessToken), nameOf('accessToken'))
     for (const property of TEXTS) assertNo(partProblem(properties[property]), nameOf(property))
     const { scopes, expiresAt, extra } = properties
@@ -226,10 +222,8 @@ export class OAuthCredential {
    * @throws CredentialError `ERR_CREDENTIAL_TYPE`, always
    */
   field(_name: string): never {
-    throw new CredentialError(
-      'ERR_CREDENTIAL_TYPE',
-      'The credential is of type "oauth", which has no fields: use accessToken.',
-    )
+    const message = 'The credential is of type "oauth", which has no fields: use accessToken.'
+    throw new CredentialError('ERR_CREDENTIAL_TYPE', message)
   }
 
   /**

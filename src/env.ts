@@ -5,6 +5,7 @@ import {
   assertOptions,
   CredentialError,
   invalidCredential,
+  missingCredential,
   misuse,
 } from './errors.ts'
 import {
@@ -98,6 +99,7 @@ export function parseEnv(
 }
 
 type Asked = CredentialType | undefined
+type NamedText = [name: string, text: string]
 
 const SECOND = 1000
 
@@ -113,8 +115,12 @@ export class Variables {
   constructor(prefix: string, env: Environment) {
     assertPrefix(prefix)
     this.start = prefix.toUpperCase()
-    this.names = listAllowedNames(this.start, env)
     this.#env = env
+    try {
+      this.names = this.#listNames()
+    } catch {
+      this.names = undefined
+    }
   }
 
   /** Whether one that was read has another value by now, or whether there are others, which is looked at once a second. */
@@ -123,7 +129,7 @@ export class Variables {
     // To list the names of 100 variables costs 28 µs, to read one by its name 0.1 µs.
     if (Math.abs(Date.now() - this.#listedAt) < SECOND) return false
     this.#listedAt = Date.now()
-    return String(listAllowedNames(this.start, env)) !== String(this.names)
+    return String(new Variables(this.start, env).names) !== String(this.names)
   }
 
   isSet(name: string): boolean {
@@ -135,7 +141,7 @@ export class Variables {
     const value = this.#get(name)
     if (value === undefined || value === '') return undefined
     assertNo(valueProblem(value), this.start + name)
-    return String(value)
+    return value as string
   }
 
   /** What `parse` makes of the value. */
@@ -145,19 +151,22 @@ export class Variables {
   }
 
   /** Those that are set, by what stands behind `part` in their names. */
-  readUnder(
-    part: string,
-    names: readonly string[] = this.names ?? [],
-  ): [name: string, value: string][] {
-    return names.flatMap((name) => {
+  readUnder(part: string): NamedText[] {
+    return (this.names ?? []).flatMap((name) => {
       const value = name.startsWith(part) ? this.read(name) : undefined
       return value === undefined ? [] : [[name.slice(part.length), value]]
     })
   }
 
   /** Unlike extras, fields are needed: Deno says by itself what permission it takes to list them. */
-  readFields(): [name: string, value: string][] {
-    return this.readUnder('FIELD_', this.names ?? listNames(this.start, this.#env))
+  readFields(): NamedText[] {
+    if (this.names === undefined) this.#listNames()
+    return this.readUnder('FIELD_')
+  }
+
+  #listNames(): readonly string[] {
+    const variables = Object.keys(this.#env).filter((variable) => variable.startsWith(this.start))
+    return variables.map((variable) => variable.slice(this.start.length))
   }
 
   #get(name: string): unknown {
@@ -175,19 +184,6 @@ export function assertPrefix(prefix: unknown): void {
   throw misuse('ERR_INVALID_ARG_TYPE', message)
 }
 
-function listNames(start: string, env: Environment): string[] {
-  const variables = Object.keys(env).filter((variable) => variable.startsWith(start))
-  return variables.map((variable) => variable.slice(start.length))
-}
-
-function listAllowedNames(start: string, env: Environment): string[] | undefined {
-  try {
-    return listNames(start, env)
-  } catch {
-    return undefined
-  }
-}
-
 /** What people paste, and what no shell or .env loader has changed. */
 function valueProblem(value: unknown): Problem {
   // Workers can bind other things than strings.
@@ -198,16 +194,16 @@ function valueProblem(value: unknown): Problem {
 }
 
 /** As parseEnv. */
-export const parseVariables = (
+export function parseVariables(
   variables: Variables,
   type: Asked,
   fields: readonly string[] | undefined,
-): ResolvedCredential =>
-  asServerFault(() =>
-    typeToRead(variables, type) === 'oauth'
-      ? parseOAuth(variables)
-      : parseStatic(variables, fields),
-  )
+): ResolvedCredential {
+  return asServerFault(() => {
+    const isOAuth = typeToRead(variables, type) === 'oauth'
+    return isOAuth ? parseOAuth(variables) : parseStatic(variables, fields)
+  })
+}
 
 /** As parseEnv for OAuth; without an access token, what it takes to get one. */
 export const parseRefreshable = (variables: Variables): OAuthCredential | RefreshGrant =>
@@ -232,24 +228,20 @@ function typeToRead(variables: Variables, type: Asked): CredentialType {
   if (declared !== 'static' && declared !== 'oauth')
     throw invalidCredential(`${variable} must be static or oauth, in lower case.`)
   if (type === undefined || declared === type) return declared
-  throw new CredentialError(
-    'ERR_CREDENTIAL_TYPE',
-    `${variable} says ${declared}, but this server asks for ${type}: set it to ${type}, or remove it.`,
-  )
+  const message = `${variable} says ${declared}, but this server asks for ${type}: set it to ${type}, or remove it.`
+  throw new CredentialError('ERR_CREDENTIAL_TYPE', message)
 }
 
 function typeOfWhatIsSet(variables: Variables): CredentialType {
   const { start } = variables
+  const both = `Both a token and fields are set: set ${start}CRED_TYPE to oauth or static.`
   const isOAuth = variables.isSet('ACCESS_TOKEN') || variables.isSet('REFRESH_TOKEN')
   const isStatic = variables.isSet('FIELDS') || variables.readFields().length > 0
-  if (isOAuth && isStatic)
-    throw invalidCredential(
-      `Both a token and fields are set: set ${start}CRED_TYPE to oauth or static.`,
-    )
+  if (isOAuth && isStatic) throw invalidCredential(both)
   if (isOAuth) return 'oauth'
   if (isStatic) return 'static'
   const advice = `Set ${start}ACCESS_TOKEN for OAuth, or ${start}FIELDS or ${start}FIELD_<name> for an API key.`
-  throw missing(variables, advice, undefined)
+  throw missingCredential(advice + hintAt(variables, undefined))
 }
 
 function parseStatic(variables: Variables, required: readonly string[] = []): StaticCredential {
@@ -262,7 +254,7 @@ function parseStatic(variables: Variables, required: readonly string[] = []): St
   if (Object.keys(fields).length === 0) {
     const each = single || `${start}FIELD_<name> for each`
     const advice = `Set ${start}FIELDS to a JSON object with a field, or ${each}.`
-    throw missing(variables, advice, 'static', names)
+    throw missingCredential(advice + hintAt(variables, 'static', names))
   }
   if (names.length === 0) return new StaticCredential(fields, `${start}FIELD_*`)
   throw invalidCredential(`Set ${single}.${hintAt(variables, 'static', names)}`)
@@ -272,16 +264,12 @@ function parseOAuth(variables: Variables): OAuthCredential {
   const { start } = variables
   const { accessToken, ...properties } = readProperties(variables)
   if (accessToken === undefined)
-    throw missing(variables, `Set ${start}ACCESS_TOKEN to the access token.`, 'oauth')
-  const origins = Object.entries(OAUTH_VARIABLES).map(([property, name]) => [
-    property,
-    start + name,
-  ])
-  const extra = `${start}EXTRA_*`
-  return new OAuthCredential(
-    { ...properties, accessToken },
-    { ...Object.fromEntries(origins), extra },
-  )
+    throw missingCredential(
+      `Set ${start}ACCESS_TOKEN to the access token.${hintAt(variables, 'oauth')}`,
+    )
+  const origins: Record<string, string> = { extra: `${start}EXTRA_*` }
+  for (const [property, name] of Object.entries(OAUTH_VARIABLES)) origins[property] = start + name
+  return new OAuthCredential({ ...properties, accessToken }, origins)
 }
 
 function parseGrant(variables: Variables): RefreshGrant {
@@ -293,7 +281,7 @@ function parseGrant(variables: Variables): RefreshGrant {
     return Object.freeze({ refreshToken, clientId, tokenUri, clientSecret, scopes, extra })
   const others = `${start}REFRESH_TOKEN, ${start}CLIENT_ID and ${start}TOKEN_URI`
   const advice = `Set ${start}ACCESS_TOKEN to the access token, or ${others} to get one.`
-  throw missing(variables, advice, 'oauth')
+  throw missingCredential(advice + hintAt(variables, 'oauth'))
 }
 
 const readProperties = (variables: Variables) => ({
@@ -319,18 +307,9 @@ function readExtra(variables: Variables): Readonly<Record<string, string>> {
   return extra
 }
 
-function missing(
-  variables: Variables,
-  advice: string,
-  type: Asked,
-  fields: readonly string[] = [],
-) {
-  return new CredentialError('ERR_CREDENTIAL_MISSING', advice + hintAt(variables, type, fields))
-}
-
 // Hints: what may have been meant, by the names of the variables that are set
 
-function hintAt(variables: Variables, type: Asked, fields: readonly string[]): string {
+function hintAt(variables: Variables, type: Asked, fields: readonly string[] = []): string {
   const { start, names = [] } = variables
   if (start !== '' && !start.endsWith('_') && names.some((name) => name.startsWith('_')))
     return ` There are variables that start with ${start}_: is that the prefix?`
@@ -342,12 +321,7 @@ function hintAt(variables: Variables, type: Asked, fields: readonly string[]): s
   return ''
 }
 
-function meantBy(
-  name: string,
-  start: string,
-  type: Asked,
-  fields: readonly string[],
-): string | undefined {
+function meantBy(name: string, start: string, type: Asked, fields: readonly string[]) {
   if (type === 'oauth' && /^FIELDS$|^FIELD_./.test(name)) return '{ type: "static" }'
   const wanted = fields.map((field) => `FIELD_${field}`)
   if (type !== 'static') wanted.push(...Object.values(OAUTH_VARIABLES))

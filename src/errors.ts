@@ -188,6 +188,10 @@ export function observeConnectErrors(observer: typeof observe): void {
 export const invalidCredential = (message: string): CredentialError =>
   new CredentialError('ERR_CREDENTIAL_INVALID', message)
 
+/** Nothing was supplied: the message says what to set. */
+export const missingCredential = (message: string): CredentialError =>
+  new CredentialError('ERR_CREDENTIAL_MISSING', message)
+
 /** Misuse by the programmer, with the codes that Node.js gives to it. */
 export function misuse(code: `ERR_INVALID_ARG_${'TYPE' | 'VALUE'}`, message: string): TypeError {
   return Object.assign(new TypeError(message), { code })

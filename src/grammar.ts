@@ -108,8 +108,15 @@ const TIMESTAMP = new RegExp(`^(\\d{4}-\\d\\d-\\d\\d)(?:[Tt ]${TIME}(?:${OFFSET}
 
 /** Date.parse must not decide: it takes "0" and 30 February, and reads a time without an offset as local time. */
 export function parseTimestamp(text: string, name: string): Date {
-  const [, day, time = '00:00', seconds = ':00', fraction = '', hours = '+00', minutes = '00'] =
-    TIMESTAMP.exec(text) ?? []
+  const [
+    ,
+    day = '',
+    time = '00:00',
+    seconds = ':00',
+    fraction = '',
+    hours = '+00',
+    minutes = '00',
+  ] = TIMESTAMP.exec(text) ?? []
   const local = `${day}T${time}${seconds}.${`${fraction}000`.slice(0, 3)}`
   // 30 February and 24:00 come out as others, and what is no time at all as null.
   if (new Date(`${local}Z`).toJSON() === `${local}Z`) return new Date(`${local}${hours}:${minutes}`)

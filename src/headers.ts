@@ -78,11 +78,11 @@ export function parseHeaders(
 export function parseHeaders(
   headers: WebHeaders | HeaderRecord,
   type?: CredentialType,
-  options?: ParseHeadersOptions,
+  options: ParseHeadersOptions = {},
 ): ResolvedCredential {
   assertObject(headers, 'Headers', 'request.headers')
-  if (options !== undefined) assertOptions(options, 'parseHeaders', { fields: ['strings'] })
-  const fields = options?.fields
+  assertOptions(options, 'parseHeaders', { fields: ['strings'] })
+  const { fields } = options
   const read = readerOf(headers)
   const typeToRead = typeFor(type, fields) ?? typeOfWhatIsThere(read)
   return typeToRead === 'oauth' ? parseOAuth(read) : parseStatic(read, fields)
@@ -238,7 +238,8 @@ interface MutableHeaders extends WebHeaders {
 
 function stripWebHeaders(headers: WebHeaders, isOurs: IsOurs): WebHeaders {
   // Not headers.constructor: the headers that Hono hands out on Node.js look like Headers, but are not made like them.
-  const copy: MutableHeaders = Reflect.construct(Reflect.get(globalThis, 'Headers'), [headers])
+  const runtime = globalThis as unknown as { Headers: new (from: WebHeaders) => MutableHeaders }
+  const copy = new runtime.Headers(headers)
   for (const name of [...copy.keys()].filter(isOurs)) copy.delete(name)
   const kept = keptOptions(copy.get('connection') ?? '', isOurs)
   if (kept === '') copy.delete('connection')

@@ -176,17 +176,13 @@ function following<T>(
 }
 
 function assertRefreshable(prefix: string, credential: OAuthCredential): void {
-  const missing = (['refreshToken', 'clientId', 'tokenUri'] as const).filter(
-    (property) => credential[property] === undefined,
-  )
+  const needed = ['refreshToken', 'clientId', 'tokenUri'] as const
+  const missing = needed.filter((property) => credential[property] === undefined)
   if (missing.length === 0 || !credential.isExpired(0)) return
   const start = prefix.toUpperCase()
   const names = listed(missing.map((property) => start + OAUTH_VARIABLES[property]))
-  throw new CredentialError(
-    'ERR_CREDENTIAL_EXPIRED',
-    `The access token has expired. Set ${names} so that it can be refreshed.`,
-    { isServerFault: true },
-  )
+  const message = `The access token has expired. Set ${names} so that it can be refreshed.`
+  throw new CredentialError('ERR_CREDENTIAL_EXPIRED', message, { isServerFault: true })
 }
 
 /**
@@ -210,29 +206,21 @@ function fromRequest(options: FromHeadersOptions): CredentialSource {
   return ({ headers }) => {
     if (headers === undefined) {
       const header = type === 'oauth' ? HEADERS.accessToken : HEADERS.fields
-      throw new MissingCredentialHeaderError(
-        [header],
-        `This call did not come over HTTP, so it has no ${header} header.`,
-      )
+      const reason = `This call did not come over HTTP, so it has no ${header} header.`
+      throw new MissingCredentialHeaderError([header], reason)
     }
-    const parse = () => parseHeaders(headers, type, fields && { fields })
+    const parse = () => parseHeaders(headers, type, { fields })
     // Where there is none of ours there is nothing to verify: parseHeaders says what is missing.
     if (verify === undefined || !hasCredentialHeader(headers)) return parse()
     return whenVerified(headers, verify, parse)
   }
 }
 
-async function whenVerified<T>(
-  headers: WebHeaders,
-  verify: HeaderVerifier,
-  parse: () => T,
-): Promise<T> {
+async function whenVerified<T>(headers: WebHeaders, verify: HeaderVerifier, parse: () => T) {
   const isBelieved: unknown = await verify(headers)
   if (isBelieved === true) return parse()
-  throw new CredentialError(
-    'ERR_CREDENTIAL_UNTRUSTED',
-    'The credential headers of this request could not be verified.',
-  )
+  const message = 'The credential headers of this request could not be verified.'
+  throw new CredentialError('ERR_CREDENTIAL_UNTRUSTED', message)
 }
 
 /**
@@ -272,23 +260,19 @@ export function fromMode(prefix: string, options: FromModeOptions): CredentialSo
   declaredType(options)
   const local = fromVariables(prefix, options)
   const hosted = fromRequest(options)
-  let wasHosted = false
-  const isHosted = (): boolean => {
-    wasHosted ||= getCredentialMode(options.env) === 'hosted'
-    return wasHosted
-  }
   // What is wrong with the mode is said at the start.
-  isHosted()
+  let mode = getCredentialMode(options.env)
   return (request) => {
-    if (isHosted()) return hosted(request)
+    if (mode !== 'hosted') mode = getCredentialMode(options.env)
+    if (mode === 'hosted') return hosted(request)
     if (hasCredentialHeader(request.headers))
       throw new CredentialError('ERR_CREDENTIAL_UNTRUSTED', NOT_HOSTED)
     return local(request)
   }
 }
 
-const NOT_HOSTED = `This server has a credential of its own, and takes none from headers. If a gateway is to send them, its \
-operator sets FASTMCP_CREDENTIAL_MODE to hosted.`
+const NOT_HOSTED =
+  'This server has a credential of its own, and takes none from headers. If a gateway is to send them, its operator sets FASTMCP_CREDENTIAL_MODE to hosted.'
 
 const hasCredentialHeader = (headers: CredentialRequest['headers']): boolean =>
   headers !== undefined && [...headers.keys()].some(isCredentialHeader)
@@ -297,10 +281,8 @@ function declaredType(options: FromHeadersOptions): CredentialType {
   const { type, fields } = options
   typeFor(type, fields)
   if (type !== undefined) return type
-  throw misuse(
-    'ERR_INVALID_ARG_VALUE',
-    'Declare the type of the credential: { type: "static" } or { type: "oauth" }.',
-  )
+  const message = 'Declare the type of the credential: { type: "static" } or { type: "oauth" }.'
+  throw misuse('ERR_INVALID_ARG_VALUE', message)
 }
 
 const processEnv = (): Environment | undefined =>
@@ -309,8 +291,6 @@ const processEnv = (): Environment | undefined =>
 function readableEnv(given: Environment | undefined): Environment {
   const env = given ?? processEnv()
   if (env !== undefined) return env
-  throw misuse(
-    'ERR_INVALID_ARG_VALUE',
-    'This runtime has no process.env: pass the variables as the option env.',
-  )
+  const message = 'This runtime has no process.env: pass the variables as the option env.'
+  throw misuse('ERR_INVALID_ARG_VALUE', message)
 }

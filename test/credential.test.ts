@@ -179,10 +179,13 @@ describe('the map of fields', () => {
     assert.equal(makeStatic().fields['apiKey'], apiKey)
   })
 
-  test('has no prototype to be confused by', () => {
+  test('inherits nothing to be confused by', () => {
     const { fields } = new StaticCredential({ a: 'b' })
-    assert.equal(fields['constructor'], undefined)
-    assert.equal(Object.getPrototypeOf(fields), null)
+    for (const name of ['constructor', 'toString', 'hasOwnProperty', '__proto__'])
+      assert.equal(fields[name], undefined)
+    const names: string[] = []
+    for (const name in fields) names.push(name)
+    assert.deepEqual(names, ['a'])
   })
 })
 

@@ -16,5 +16,5 @@ try {
       : `${scopes?.join(' ')}, extra: ${Object.keys(extra).join()}`,
   )
 } catch (error) {
-  console.log(error instanceof CredentialError ? `${error.code} ${error.message}` : error)
+  console.log(error instanceof CredentialError ? `${error.code} ${error.message}` : String(error))
 }

@@ -227,14 +227,14 @@ describe("Deno's permissions", () => {
       '--allow-env=SVC_ACCESS_TOKEN',
       oauth,
       'oauth',
-      'ERR_CREDENTIAL_UNAVAILABLE SVC_CRED_TYPE cannot be read: Deno needs --allow-env=SVC_* for it.',
+      'NotCapable: Requires env access to "SVC_CRED_TYPE", run again with the --allow-env flag',
     ],
     [
       'none',
       '--no-prompt',
       oauth,
       'oauth',
-      'ERR_CREDENTIAL_UNAVAILABLE SVC_CRED_TYPE cannot be read: Deno needs --allow-env=SVC_* for it.',
+      'NotCapable: Requires env access to "SVC_CRED_TYPE", run again with the --allow-env flag',
     ],
     ['FIELDS by name', '--allow-env=SVC_CRED_TYPE,SVC_FIELDS', fields, 'static', 'apiKey'],
     ['all variables, for fields', '--allow-env', single, 'static', 'apiKey'],
@@ -243,7 +243,7 @@ describe("Deno's permissions", () => {
       '--allow-env=SVC_*',
       single,
       'static',
-      'ERR_CREDENTIAL_UNAVAILABLE SVC_FIELD_* cannot be listed: Deno needs --allow-env, without names, for that. Or set SVC_FIELDS, or SVC_CRED_TYPE to oauth.',
+      'NotCapable: Requires env access, run again with the --allow-env flag',
     ],
   ]
   for (const [name, permission, env, type, expected] of cases) {
