@@ -215,10 +215,9 @@ class WrappedServer {
   }
 
   #forget(): void {
-    for (const [id, call] of this.#calls) {
-      if (this.#calls.size <= MAX_CALLS) return
-      if (!isRunning(call)) this.#calls.delete(id)
-    }
+    if (this.#calls.size <= 2 * KEPT) return
+    for (const [id, call] of this.#calls)
+      if (this.#calls.size > KEPT && !isRunning(call)) this.#calls.delete(id)
   }
 
   /**
@@ -295,7 +294,7 @@ const ONE_ID =
   'Two requests with one id are in flight on one MCP server, which cannot tell their results apart, so neither gets one. \
 Whoever runs the server gives each session, or each request, a server of its own.'
 const TOO_LATE = 'The call that this message belongs to ended too long ago to tell its secrets.'
-const MAX_CALLS = 100
+const KEPT = 100
 
 /** A notification is dropped, but whoever sent a request would wait for its answer. */
 function refuseToSend(message: Message, reason: string): Promise<unknown> {

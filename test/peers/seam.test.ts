@@ -32,6 +32,7 @@ import {
   overHttp,
   statefulV1,
   statefulV2,
+  overSse,
   statelessV1,
 } from './wirings.js'
 import type { AnyV1, AnyV2, HeadersFor, Peer, Result } from './wirings.js'
@@ -137,6 +138,8 @@ describe('the context of a tool, walked in depth', () => {
     ['v1 McpServer, sessions', (w, h) => overHttp(statefulV1(makeV1Server(w)), clientV1(), h)],
     ['v1 Server, stateless', (w, h) => overHttp(statelessV1(makeLowV1(w)), clientV1(), h)],
     ['v1 Server, sessions', (w, h) => overHttp(statefulV1(makeLowV1(w)), clientV1(), h)],
+    ['v1 McpServer, legacy SSE', (w, h) => overSse(makeV1Server(w), h)],
+    ['v1 Server, legacy SSE', (w, h) => overSse(makeLowV1(w), h)],
     ['v2 McpServer, 2025', (w, h) => overHttp(handlerV2(makeV2Server(w)), clientV2('of 2025'), h)],
     ['v2 McpServer, 2026', (w, h) => overHttp(handlerV2(makeV2Server(w)), clientV2('of 2026'), h)],
     [
