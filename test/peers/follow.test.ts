@@ -29,6 +29,7 @@ import {
 import type { CredentialSource } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/mcp'
 import type { WithCredentialsOptions } from 'mcp-credentials/mcp'
+import { redactSecrets } from 'mcp-credentials/redact'
 import { clientV1, clientV2 } from './wirings.js'
 
 const INFO = { name: 'follow', version: '1.0.0' }
@@ -577,6 +578,30 @@ describe('tasks of v1', () => {
       })
     }
   }
+
+  test('a task store that a tool holds itself is not scrubbed, as docs/scrubbing.md says; redactSecrets does it', async () => {
+    for (const isScrubbed of [false, true]) {
+      const held = new InMemoryTaskStore()
+      const server = withCredentials(new McpServerV1(INFO, { taskStore: held }), source)
+      const stored: unknown[] = []
+      server.registerTool('anna', {}, async () => {
+        const task = await held.createTask({ ttl: 60_000 }, 1, { method: 'tools/call' })
+        const result = text(`KEEP ${own()}`)
+        const written = isScrubbed ? redactSecrets(result) : result
+        await held.storeTaskResult(task.taskId, 'completed', written)
+        stored.push(await held.getTaskResult(task.taskId))
+        return text('done')
+      })
+      const [near, far] = InMemoryV1.createLinkedPair()
+      const client = clientV1()
+      await Promise.all([server.connect(far), client.connect(near)])
+      await client.callTool({ name: 'anna' })
+      await client.close()
+      held.cleanup()
+      assert.match(JSON.stringify(stored), /KEEP/)
+      assert.equal(findLeak(JSON.stringify(stored)) === undefined, isScrubbed)
+    }
+  })
 
   for (const redact of [undefined, false] as const) {
     for (const when of ['while it runs', 'a thousand calls later']) {
