@@ -203,11 +203,23 @@ describe('the context of a tool, walked in depth', () => {
 
 describe('the context is the very same object where nothing has to be taken out', () => {
   const CONTEXTS: [name: string, kind: 'v1 Server' | 'v2 Server', context: object][] = [
-    ['v1, over a pipe', 'v1 Server', { requestId: 1, signal: {} }],
-    ['v1, over HTTP', 'v1 Server', { requestId: 1, requestInfo: { headers: { 'x-other': 'a' } } }],
-    ['v2, over a pipe', 'v2 Server', { mcpReq: { id: 1 } }],
-    ['v2, over HTTP', 'v2 Server', { mcpReq: { id: 1 }, http: { req: new Request('http://a/') } }],
-    ['v2, authenticated over a pipe', 'v2 Server', { mcpReq: { id: 1 }, http: { authInfo: {} } }],
+    ['v1, over a pipe', 'v1 Server', { requestId: 'apart', signal: {} }],
+    [
+      'v1, over HTTP',
+      'v1 Server',
+      { requestId: 'apart', requestInfo: { headers: { 'x-other': 'a' } } },
+    ],
+    ['v2, over a pipe', 'v2 Server', { mcpReq: { id: 'apart' } }],
+    [
+      'v2, over HTTP',
+      'v2 Server',
+      { mcpReq: { id: 'apart' }, http: { req: new Request('http://a/') } },
+    ],
+    [
+      'v2, authenticated over a pipe',
+      'v2 Server',
+      { mcpReq: { id: 'apart' }, http: { authInfo: {} } },
+    ],
   ]
   for (const [name, kind, context] of CONTEXTS) {
     test(name, async () => {
