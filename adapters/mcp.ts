@@ -55,19 +55,14 @@ export function withCredentials<S extends McpServerLike>(
 class WrappedServer {
   readonly #target: ServerInternals
   readonly #runTool: ToolRunner
-  readonly #redact: WithCredentialsOptions['redact']
-  readonly #methods: readonly string[]
-  readonly #stripHeaders: readonly string[]
+  readonly #options: WithCredentialsOptions
   /** The last requests by their ids: those that run, and some that are over, whose tools may have left behind what sends on. */
   readonly #calls = new Map<unknown, Call>()
 
   constructor(target: ServerInternals, runTool: ToolRunner, options: WithCredentialsOptions) {
-    const { methods = [], stripHeaders = [], redact } = options
     this.#target = target
     this.#runTool = runTool
-    this.#redact = redact
-    this.#methods = ['tools/call', ...methods]
-    this.#stripHeaders = stripHeaders.map((name) => name.toLowerCase())
+    this.#options = options
     const { connect, transport, _onrequest } = target
     target.connect = (next) => {
       this.#watch(next)
@@ -82,9 +77,13 @@ class WrappedServer {
 
   // The calls
 
+  #takesCredential(method: string): boolean {
+    return method === 'tools/call' || (this.#options.methods?.includes(method) ?? false)
+  }
+
   /** Before a request is handled, since a server may get its handlers, and other ones, at any time. */
   #wrapHandlerOf(method: string): void {
-    if (!this.#methods.includes(method)) return
+    if (!this.#takesCredential(method)) return
     const { _requestHandlers: handlers, fallbackRequestHandler: fallback } = this.#target
     const handler = handlers.get(method)
     if (handler) handlers.set(method, this.#wrap(handler))
@@ -98,23 +97,28 @@ class WrappedServer {
       const call = this.#calls.get(id) ?? {}
       // One that was wrapped may have been called by the one that replaced it.
       const isNested = call.request === request
-      if (isNested || !this.#methods.includes(request.method)) return handler(request, context)
+      if (isNested || !this.#takesCredential(request.method)) return handler(request, context)
       const run = (toolCall: ToolCall) => {
         call.request = request
         call.redact = toolCall.redact
         return handler(request, this.#contextOf(context, toolCall))
       }
       const refuse = (error: CredentialError) => this.#refuse(error, request, client)
-      call.result = this.#runTool(given, run, refuse, askingClientOf(request.method, client))
-      return call.result
+      const result = this.#runTool(given, run, refuse, askingClientOf(request.method, client))
+      const end = () => {
+        call.request = undefined
+      }
+      void result.then(end, end)
+      return result
     }
     return Object.assign(wrapped, { [WRAPPED]: true })
   }
 
   /** The context as a tool may see it; where there is nothing to hide, the very object that it was. */
   #contextOf(context: CallContext, toolCall: ToolCall): CallContext {
-    const own = withoutHeaders(context, this.#stripHeaders)
-    if (own.taskStore === undefined || this.#redact === false) return own
+    const { stripHeaders = [], redact } = this.#options
+    const own = withoutHeaders(context, stripHeaders)
+    if (own.taskStore === undefined || redact === false) return own
     return { ...own, taskStore: scrubTaskStore(own.taskStore, toolCall) }
   }
 
@@ -152,7 +156,7 @@ class WrappedServer {
   }
 
   /** Of SDK v1: what is sent later, in answer to another request. */
-  #watchQueue(enqueue: NonNullable<ServerInternals['_enqueueTaskMessage']>): void {
+  #watchQueue(enqueue: Enqueue): void {
     this.#target._enqueueTaskMessage = (task, queued, ...rest) => {
       const { id, method } = queued.message
       const call = this.#callOf(id)
@@ -166,13 +170,14 @@ class WrappedServer {
 
   /** Without the secrets of the call that it belongs to, or of all that run, and of the scope that it is sent in. */
   #scrub(message: Message, requestId?: unknown): Message | undefined {
-    if (this.#redact === false) return message
+    const { redact: option } = this.#options
+    if (option === false) return message
     const own = this.#calls.get(requestId)
     if (requestId !== undefined && !own) return undefined
     const calls = own ? [own] : [...this.#calls.values()].filter(isRunning)
     let clean = message
     for (const { redact } of calls) if (redact) clean = redact(clean)
-    clean = redactSecrets(clean, undefined, { except: this.#redact?.except })
+    clean = redactSecrets(clean, undefined, { except: option?.except })
     // Nobody knows any more what would have to be taken out.
     return typeof clean === 'object' ? clean : undefined
   }
@@ -193,8 +198,9 @@ class WrappedServer {
     if (running) return void this.#collide(id, running)
     this.#wrapHandlerOf(method)
     const { transport } = this.#target
+    const before = this.#calls.get(id)
     const call: Call = { transport, stream: streamsOf(transport)?.get(id) }
-    this.#shadow(call, this.#calls.get(id))
+    if (before?.request) call.before = before
     this.#calls.delete(id)
     this.#calls.set(id, call)
     this.#forget()
@@ -204,21 +210,10 @@ class WrappedServer {
     if (!call.signal) call.isOver = true
   }
 
-  /** A tool that was cancelled may go on, and send messages with an id that is free for the next request. */
-  #shadow(call: Call, cancelled: Call | undefined): void {
-    if (!cancelled?.signal?.aborted) return
-    call.isShadowed = true
-    const end = () => {
-      call.isShadowed = false
-    }
-    Promise.resolve(cancelled.result).then(end, end)
-  }
-
   #forget(): void {
-    for (const [id, call] of this.#calls) {
-      if (this.#calls.size <= MAX_CALLS) return
-      if (!isRunning(call)) this.#calls.delete(id)
-    }
+    if (this.#calls.size <= 2 * KEPT) return
+    for (const [id, call] of this.#calls)
+      if (this.#calls.size > KEPT && !isRunning(call)) this.#calls.delete(id)
   }
 
   /**
@@ -230,9 +225,8 @@ class WrappedServer {
     const { transport, onerror } = this.#target
     first.isCollided = true
     // What an observer throws, or rejects with, ends nothing.
-    void Promise.resolve(new Error(ONE_ID))
-      .then(onerror)
-      .catch(() => undefined)
+    const report = async () => onerror?.(new Error(ONE_ID))
+    report().catch(() => undefined)
     await refuseId(id, transport)
     const streams = streamsOf(first.transport)
     // With another stream there is a third one, whose turn comes.
@@ -260,12 +254,10 @@ interface Call {
   isSettled?: boolean
   /** The client has been sent a response, or an error in its place. */
   isAnswered?: boolean
-  /** The tool of a cancelled call with that id goes on. */
-  isShadowed?: boolean
-  /** What its tool was called with. */
-  request?: Request
-  /** What its tool gives. */
-  result?: Promise<unknown>
+  /** What its tool was called with, while it runs. */
+  request?: Request | undefined
+  /** One with the same id, that was cancelled, and whose tool goes on all the same. */
+  before?: Call
   /** Takes out the secrets of the call. */
   redact?: ToolCall['redact']
 }
@@ -275,7 +267,7 @@ const isRunning = ({ isOver, signal }: Call): boolean => !isOver && !signal?.abo
 /** Whether a message of a call is dropped, since it would reach another caller. */
 function isWithheld(message: Message, id: unknown, call: Call): boolean {
   const isResponse = message.method === undefined
-  if (call.isShadowed && !isResponse) return true
+  if (call.before?.request && !isResponse) return true
   call.isSettled ||= isResponse
   // The transport knows of a request some time before the server does.
   call.isCollided ||= streamsOf(call.transport)?.get(id) !== call.stream
@@ -295,7 +287,7 @@ const ONE_ID =
   'Two requests with one id are in flight on one MCP server, which cannot tell their results apart, so neither gets one. \
 Whoever runs the server gives each session, or each request, a server of its own.'
 const TOO_LATE = 'The call that this message belongs to ended too long ago to tell its secrets.'
-const MAX_CALLS = 100
+const KEPT = 100
 
 /** A notification is dropped, but whoever sent a request would wait for its answer. */
 function refuseToSend(message: Message, reason: string): Promise<unknown> {
@@ -394,8 +386,10 @@ const carriesAny = (headers: WebHeaders, also: readonly string[]): boolean =>
   Boolean(headers.get('x-mcp-cred-access-token') ?? headers.get('x-mcp-cred-fields')) ||
   hasAny([...headers.keys()], also)
 
-const hasAny = (names: readonly string[], also: readonly string[]): boolean =>
-  names.some((name) => isCredentialHeader(name) || also.includes(name.toLowerCase()))
+function hasAny(names: readonly string[], also: readonly string[]): boolean {
+  const others = also.map((name) => name.toLowerCase())
+  return names.some((name) => isCredentialHeader(name) || others.includes(name.toLowerCase()))
+}
 
 // Results and states of tasks reach the client through the store, past the handler and the transport.
 const scrubTaskStore = (store: TaskStore, { redact, keep }: ToolCall): TaskStore => ({
@@ -423,12 +417,10 @@ interface ServerInternals {
   readonly _requestHandlerAbortControllers: Map<unknown, Pick<Call, 'signal'>>
   _onrequest(request: Request, ...rest: unknown[]): void
   // Of v1.
-  _enqueueTaskMessage?(
-    task: string,
-    queued: { readonly message: Message },
-    ...rest: unknown[]
-  ): unknown
+  _enqueueTaskMessage?: Enqueue
 }
+
+type Enqueue = (task: string, queued: { readonly message: Message }, ...rest: unknown[]) => unknown
 
 interface Capabilities {
   readonly elicitation?: { readonly url?: unknown }

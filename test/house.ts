@@ -47,7 +47,7 @@ const OVERRUNS: Readonly<Record<string, number>> = {
   redact: 650,
   oauth: 720,
   accounts: 612,
-  tool: 285,
+  tool: 246,
   signature: 125,
   upstream: 170,
   'adapters/mcp.ts': 355,

@@ -29,6 +29,7 @@ import {
 import type { CredentialSource } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/mcp'
 import type { WithCredentialsOptions } from 'mcp-credentials/mcp'
+import { redactSecrets } from 'mcp-credentials/redact'
 import { clientV1, clientV2 } from './wirings.js'
 
 const INFO = { name: 'follow', version: '1.0.0' }
@@ -386,7 +387,7 @@ for (const [sdk, connect] of SDKS) {
     await connected.close()
   })
 
-  test(`${sdk}: of calls that have ended, what others send for them is withheld after a hundred more`, async () => {
+  test(`${sdk}: of calls that have ended, what others send for them is withheld after two hundred more`, async () => {
     const jobs: (() => Promise<void>)[] = []
     const tools: Record<string, Tool> = {
       anna({ send }) {
@@ -400,13 +401,17 @@ for (const [sdk, connect] of SDKS) {
       },
     }
     const connected = await connect(tools, {})
-    for (let count = 0; count < 102; count++) await connected.call('anna')
+    for (let count = 0; count < 210; count++) await connected.call('anna')
     await connected.call('bob')
     const received = connected.received()
     const sent = [...received.matchAll(/job (\d+)\. \[redacted\]/g)].map(([, job]) => Number(job))
     assert.equal(findLeak(received), undefined)
-    assert.equal(sent.length, 100)
-    assert.equal(sent[0], 2)
+    // Of the last hundred all, and of those before the last two hundred none.
+    assert(sent.length >= 100 && sent.length <= 200)
+    assert.deepEqual(
+      sent,
+      Array.from(sent, (_, index) => 210 - sent.length + index),
+    )
     await connected.close()
   })
 }
@@ -573,6 +578,30 @@ describe('tasks of v1', () => {
       })
     }
   }
+
+  test('a task store that a tool holds itself is not scrubbed, as docs/scrubbing.md says; redactSecrets does it', async () => {
+    for (const isScrubbed of [false, true]) {
+      const held = new InMemoryTaskStore()
+      const server = withCredentials(new McpServerV1(INFO, { taskStore: held }), source)
+      const stored: unknown[] = []
+      server.registerTool('anna', {}, async () => {
+        const task = await held.createTask({ ttl: 60_000 }, 1, { method: 'tools/call' })
+        const result = text(`KEEP ${own()}`)
+        const written = isScrubbed ? redactSecrets(result) : result
+        await held.storeTaskResult(task.taskId, 'completed', written)
+        stored.push(await held.getTaskResult(task.taskId))
+        return text('done')
+      })
+      const [near, far] = InMemoryV1.createLinkedPair()
+      const client = clientV1()
+      await Promise.all([server.connect(far), client.connect(near)])
+      await client.callTool({ name: 'anna' })
+      await client.close()
+      held.cleanup()
+      assert.match(JSON.stringify(stored), /KEEP/)
+      assert.equal(findLeak(JSON.stringify(stored)) === undefined, isScrubbed)
+    }
+  })
 
   for (const redact of [undefined, false] as const) {
     for (const when of ['while it runs', 'a thousand calls later']) {

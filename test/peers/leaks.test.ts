@@ -1,5 +1,6 @@
 // Every way in which a tool hands its own secret to the model, tried for real on both SDKs.
 import assert from 'node:assert/strict'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
@@ -13,13 +14,14 @@ import {
   CreateMessageRequestSchema,
   CreateTaskResultSchema,
   ElicitRequestSchema,
+  GetTaskResultSchema,
 } from '@modelcontextprotocol/sdk/types.js'
 import {
   InMemoryTransport as InMemoryV2,
   McpServer as McpServerV2,
   Server as ServerV2,
 } from '@modelcontextprotocol/server'
-import { getCredentials, StaticCredential } from 'mcp-credentials'
+import { getCredentials, runWithCredentials, StaticCredential } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/mcp'
 import type { CallEvent } from 'mcp-credentials'
 import type { WithCredentialsOptions } from 'mcp-credentials/mcp'
@@ -91,10 +93,33 @@ interface Surroundings {
 }
 
 const text = (value: string) => ({ content: [{ type: 'text', text: value }] })
-const secret = () => getCredentials('static').field('token')
-const password = () => getCredentials('static').field('password')
+// What a tool has taken out of its scope, to leak it in another one.
+const taken = new AsyncLocalStorage<StaticCredential>()
+const own = () => taken.getStore() ?? getCredentials('static')
+const secret = () => own().field('token')
+const password = () => own().field('password')
 
 type Leak = (around: Surroundings) => unknown
+
+/** The scopes that a tool leaks in: what its call has, and what is around its leak. */
+interface Scopes {
+  readonly source: () => StaticCredential
+  readonly enter: (leak: () => unknown) => unknown
+}
+
+const other = () => new StaticCredential({ apiKey: 'FAKE-other-credential-0123456789' })
+const IN_CALL: Scopes = { source, enter: (leak) => leak() }
+const SCOPES: Record<string, Scopes> = {
+  'in the scope of its call': IN_CALL,
+  'of a nested scope, in it': {
+    source: other,
+    enter: (leak) => runWithCredentials(source(), leak),
+  },
+  'of its call, in a nested scope': {
+    source,
+    enter: (leak) => taken.run(own(), () => runWithCredentials(other(), leak)),
+  },
+}
 
 const leaks: Record<string, Leak> = {
   'an exception': () => {
@@ -260,58 +285,59 @@ const aroundV2 = (server: ServerV2, { mcpReq }: Ctx): Surroundings => ({
   elicit: (message) => mcpReq.elicitInput({ message, requestedSchema }),
 })
 
-const makers: Record<string, (options: WithCredentialsOptions) => AnyV1 | AnyV2> = {
-  'v1 McpServer': (options) => {
-    const server = withCredentials(
-      new McpServerV1(INFO, { capabilities: CAPABILITIES }),
-      source,
-      options,
-    )
-    for (const [name, leak] of Object.entries(leaks)) {
-      const outputSchema =
-        name === 'structured content' ? { outputSchema: { token: z.string() } } : {}
-      server.registerTool(name, outputSchema, ((extra: Extra) =>
-        leak(aroundV1(server.server, extra))) as never)
-    }
-    return server
-  },
-  'v1 Server': (options) => {
-    const server = withCredentials(
-      new ServerV1(INFO, { capabilities: CAPABILITIES }),
-      source,
-      options,
-    )
-    server.setRequestHandler(CallToolRequestSchema, ((
-      { params }: { params: { name: string } },
-      extra: Extra,
-    ) => leaks[params.name]?.(aroundV1(server, extra))) as never)
-    return server
-  },
-  'v2 McpServer': (options) => {
-    const server = withCredentials(
-      new McpServerV2(INFO, { capabilities: CAPABILITIES }),
-      source,
-      options,
-    )
-    for (const [name, leak] of Object.entries(leaks)) {
-      const outputSchema =
-        name === 'structured content' ? { outputSchema: z.object({ token: z.string() }) } : {}
-      server.registerTool(name, outputSchema, ((ctx: Ctx) =>
-        leak(aroundV2(server.server, ctx))) as never)
-    }
-    return server
-  },
-  'v2 Server': (options) => {
-    const server = withCredentials(
-      new ServerV2(INFO, { capabilities: CAPABILITIES }),
-      source,
-      options,
-    )
-    server.setRequestHandler('tools/call', ((request: { params: { name: string } }, ctx: Ctx) =>
-      leaks[request.params.name]?.(aroundV2(server, ctx))) as never)
-    return server
-  },
-}
+const makers: Record<string, (options: WithCredentialsOptions, scopes?: Scopes) => AnyV1 | AnyV2> =
+  {
+    'v1 McpServer': (options, { source, enter } = IN_CALL) => {
+      const server = withCredentials(
+        new McpServerV1(INFO, { capabilities: CAPABILITIES }),
+        source,
+        options,
+      )
+      for (const [name, leak] of Object.entries(leaks)) {
+        const outputSchema =
+          name === 'structured content' ? { outputSchema: { token: z.string() } } : {}
+        server.registerTool(name, outputSchema, ((extra: Extra) =>
+          enter(() => leak(aroundV1(server.server, extra)))) as never)
+      }
+      return server
+    },
+    'v1 Server': (options, { source, enter } = IN_CALL) => {
+      const server = withCredentials(
+        new ServerV1(INFO, { capabilities: CAPABILITIES }),
+        source,
+        options,
+      )
+      server.setRequestHandler(CallToolRequestSchema, ((
+        { params }: { params: { name: string } },
+        extra: Extra,
+      ) => enter(() => leaks[params.name]?.(aroundV1(server, extra)))) as never)
+      return server
+    },
+    'v2 McpServer': (options, { source, enter } = IN_CALL) => {
+      const server = withCredentials(
+        new McpServerV2(INFO, { capabilities: CAPABILITIES }),
+        source,
+        options,
+      )
+      for (const [name, leak] of Object.entries(leaks)) {
+        const outputSchema =
+          name === 'structured content' ? { outputSchema: z.object({ token: z.string() }) } : {}
+        server.registerTool(name, outputSchema, ((ctx: Ctx) =>
+          enter(() => leak(aroundV2(server.server, ctx)))) as never)
+      }
+      return server
+    },
+    'v2 Server': (options, { source, enter } = IN_CALL) => {
+      const server = withCredentials(
+        new ServerV2(INFO, { capabilities: CAPABILITIES }),
+        source,
+        options,
+      )
+      server.setRequestHandler('tools/call', ((request: { params: { name: string } }, ctx: Ctx) =>
+        enter(() => leaks[request.params.name]?.(aroundV2(server, ctx)))) as never)
+      return server
+    },
+  }
 
 /** A client that answers what it is asked, and the text of all that it received. */
 async function connect(server: AnyV1 | AnyV2): Promise<{ peer: Peer; received: () => string }> {
@@ -365,41 +391,115 @@ async function receivedOf(server: AnyV1 | AnyV2, tool: string): Promise<string> 
 }
 
 for (const [kind, make] of Object.entries(makers)) {
-  describe(`${kind}: nothing of a secret reaches the client`, () => {
-    for (const tool of Object.keys(leaks)) {
-      // The high-level servers drop the data of an exception, the low-level ones what is no Error.
-      if (tool === (kind.endsWith('McpServer') ? 'an exception with data' : 'a thrown string'))
-        continue
-      test(tool, async () => {
-        const events: CallEvent[] = []
-        const onCall = (event: CallEvent) => {
-          events.push(event)
-          throw new Error(TOKEN)
-        }
-        const received = await receivedOf(make({ onCall }), tool)
-        assert.equal(findLeak(received), undefined)
-        if (/structured/.test(tool)) assert.match(received, /"isError":true/)
-        if (/structured|an image/.test(tool))
-          assert.match(received, /withheld, because it held a secret \(field \\"token\\"\)/)
-        else assert.match(received, /KEEP/)
-        assert.equal(events.length, 1)
-        assert.equal(events[0]?.tool, tool)
-        assert.equal(findLeak(JSON.stringify(events)), undefined)
-        // What is sent after the call is not in the event, which was told at its end.
-        if (!/after the call/.test(tool))
-          assert.match(String(events[0]?.redacted[0]?.name), /^field "(token|password)"$/)
-      })
+  for (const [where, scopes] of Object.entries(SCOPES)) {
+    describe(`${kind}: nothing of a secret ${where} reaches the client`, () => {
+      for (const tool of Object.keys(leaks)) {
+        // The high-level servers drop the data of an exception, the low-level ones what is no Error.
+        if (tool === (kind.endsWith('McpServer') ? 'an exception with data' : 'a thrown string'))
+          continue
+        test(tool, async () => {
+          const events: CallEvent[] = []
+          const onCall = (event: CallEvent) => {
+            events.push(event)
+            throw new Error(TOKEN)
+          }
+          const received = await receivedOf(make({ onCall }, scopes), tool)
+          assertClean(received, tool)
+          assert.equal(events.length, 1)
+          assert.equal(events[0]?.tool, tool)
+          assert.equal(findLeak(JSON.stringify(events)), undefined)
+          // What is sent after the call is not in the event, which was told at its end.
+          if (!/after the call/.test(tool))
+            assert.match(String(events[0]?.redacted[0]?.name), /^field "(token|password)"$/)
+        })
 
-      test(`${tool}: with redact: false the search finds it`, async () => {
-        const events: CallEvent[] = []
-        const onCall = (event: CallEvent) => void events.push(event)
-        const received = await receivedOf(make({ redact: false, onCall }), tool)
-        assert(findLeak(received), received)
-        assert.deepEqual(events[0]?.redacted, [])
-      })
-    }
-  })
+        test(`${tool}: with redact: false the search finds it`, async () => {
+          const events: CallEvent[] = []
+          const onCall = (event: CallEvent) => void events.push(event)
+          const received = await receivedOf(make({ redact: false, onCall }, scopes), tool)
+          assert(findLeak(received), received)
+          assert.deepEqual(events[0]?.redacted, [])
+        })
+      }
+    })
+  }
 }
+
+function assertClean(received: string, tool: string): void {
+  assert.equal(findLeak(received), undefined)
+  if (/structured/.test(tool)) assert.match(received, /"isError":true/)
+  if (/structured|an image/.test(tool))
+    assert.match(received, /withheld, because it held a secret \(field \\"token\\"\)/)
+  else assert.match(received, /KEEP/)
+}
+
+describe('v1 tasks: nothing of a secret reaches the client', () => {
+  /** Each tool leaks after its call, in the task that this has made. */
+  function makeTasks(options: WithCredentialsOptions) {
+    const taskStore = new InMemoryTaskStore()
+    const server = new McpServerV1(INFO, {
+      taskStore,
+      capabilities: { ...CAPABILITIES, tasks: { requests: { tools: { call: {} } } } },
+    })
+    withCredentials(server, source, options)
+    for (const [name, leak] of Object.entries(leaks))
+      server.experimental.tasks.registerToolTask(
+        name,
+        { inputSchema: {}, execution: { taskSupport: 'required' } },
+        {
+          async createTask(_args, extra) {
+            const { taskStore: store } = extra
+            const task = await store.createTask({ ttl: 60_000 })
+            const work = async () => {
+              try {
+                const result = await leak(aroundV1(server.server, extra as never))
+                await store.storeTaskResult(task.taskId, 'completed', result as never)
+              } catch (error) {
+                await store.updateTaskStatus(task.taskId, 'failed', inspect(error))
+              }
+            }
+            taken.run(own(), () => setTimeout(() => void work(), 2))
+            return { task }
+          },
+          getTask: (_args, { taskId, taskStore: store }) => store.getTask(taskId),
+          getTaskResult: async (_args, { taskId, taskStore: store }) =>
+            (await store.getTaskResult(taskId)) as never,
+        },
+      )
+    return { server, taskStore }
+  }
+
+  async function receivedFrom(options: WithCredentialsOptions, tool: string): Promise<string> {
+    const { server, taskStore } = makeTasks(options)
+    const { peer, received } = await connect(server)
+    const client = peer.client as ReturnType<typeof clientV1>
+    const _meta = { progressToken: 7 }
+    const params = { name: tool, arguments: {}, task: { ttl: 60_000 }, _meta }
+    const { task } = await client.request({ method: 'tools/call', params }, CreateTaskResultSchema)
+    const about = { taskId: task.taskId }
+    for (let turn = 0; turn < 500; turn++) {
+      const get = { method: 'tasks/get' as const, params: about }
+      if ((await client.request(get, GetTaskResultSchema)).status !== 'working') break
+      await sleep(1)
+    }
+    await client
+      .request({ method: 'tasks/result', params: about }, CallToolResultSchema)
+      .catch((error: unknown) => error)
+    await sleep(tool.includes('after the call') ? 40 : 0)
+    await peer.close()
+    taskStore.cleanup()
+    return received()
+  }
+
+  for (const tool of Object.keys(leaks)) {
+    test(tool, async () => assertClean(await receivedFrom({}, tool), tool))
+
+    test(`${tool}: with redact: false the search finds it`, async () => {
+      const received = await receivedFrom({ redact: false }, tool)
+      assert(findLeak(received), received)
+    })
+  }
+})
 
 describe('over HTTP, every byte that the client received', () => {
   const bytes: string[] = []

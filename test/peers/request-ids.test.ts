@@ -462,6 +462,30 @@ for (const sdk of SDKS) {
         })
       })
 
+      test(`who has the id of a cancelled call ${isGuarded ? 'gets nothing' : 'without the adapter gets'} of what its tool still sends`, async () => {
+        await shared(sdk, isGuarded, {}, async ({ desk, post }) => {
+          const [anna, bob] = ['anna', 'bob'].map((name) => `${name} ${sdk.name} ${isGuarded}`)
+          assert(anna && bob)
+          void post(call(7, anna, 'talk'))
+          await desk.until(anna)
+          await post(cancel({ requestId: 7, reason: 'enough' }))
+          const body = post(call(7, bob, 'talk'))
+          await desk.until(bob)
+          desk.ready(anna)
+          for (let wait = 0; wait < 1000 && !sent.has(anna); wait++) await sleep(1)
+          assert.equal(/Two requests with one id/.test(String(sent.get(anna))), isGuarded)
+          // Its own messages are not held up once that tool has come to its end.
+          await sleep(2)
+          desk.ready(bob)
+          const received = await body
+          assert.match(received, answerFor(bob))
+          assert(received.includes(`a message for ${bob}`))
+          // The question of one tool, or of both.
+          assert.equal(received.split('"method":"ping"').length, isGuarded ? 2 : 3)
+          if (isGuarded) assert(!received.includes(`a message for ${anna}`))
+        })
+      })
+
       test(`the client of a second request ${ending} of what the first sends while it runs`, async () => {
         await shared(sdk, isGuarded, {}, async ({ desk, post }) => {
           const who = `${sdk.name} ${isGuarded}`

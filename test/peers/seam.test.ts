@@ -32,6 +32,7 @@ import {
   overHttp,
   statefulV1,
   statefulV2,
+  overSse,
   statelessV1,
 } from './wirings.js'
 import type { AnyV1, AnyV2, HeadersFor, Peer, Result } from './wirings.js'
@@ -137,6 +138,8 @@ describe('the context of a tool, walked in depth', () => {
     ['v1 McpServer, sessions', (w, h) => overHttp(statefulV1(makeV1Server(w)), clientV1(), h)],
     ['v1 Server, stateless', (w, h) => overHttp(statelessV1(makeLowV1(w)), clientV1(), h)],
     ['v1 Server, sessions', (w, h) => overHttp(statefulV1(makeLowV1(w)), clientV1(), h)],
+    ['v1 McpServer, legacy SSE', (w, h) => overSse(makeV1Server(w), h)],
+    ['v1 Server, legacy SSE', (w, h) => overSse(makeLowV1(w), h)],
     ['v2 McpServer, 2025', (w, h) => overHttp(handlerV2(makeV2Server(w)), clientV2('of 2025'), h)],
     ['v2 McpServer, 2026', (w, h) => overHttp(handlerV2(makeV2Server(w)), clientV2('of 2026'), h)],
     [
@@ -200,11 +203,23 @@ describe('the context of a tool, walked in depth', () => {
 
 describe('the context is the very same object where nothing has to be taken out', () => {
   const CONTEXTS: [name: string, kind: 'v1 Server' | 'v2 Server', context: object][] = [
-    ['v1, over a pipe', 'v1 Server', { requestId: 1, signal: {} }],
-    ['v1, over HTTP', 'v1 Server', { requestId: 1, requestInfo: { headers: { 'x-other': 'a' } } }],
-    ['v2, over a pipe', 'v2 Server', { mcpReq: { id: 1 } }],
-    ['v2, over HTTP', 'v2 Server', { mcpReq: { id: 1 }, http: { req: new Request('http://a/') } }],
-    ['v2, authenticated over a pipe', 'v2 Server', { mcpReq: { id: 1 }, http: { authInfo: {} } }],
+    ['v1, over a pipe', 'v1 Server', { requestId: 'apart', signal: {} }],
+    [
+      'v1, over HTTP',
+      'v1 Server',
+      { requestId: 'apart', requestInfo: { headers: { 'x-other': 'a' } } },
+    ],
+    ['v2, over a pipe', 'v2 Server', { mcpReq: { id: 'apart' } }],
+    [
+      'v2, over HTTP',
+      'v2 Server',
+      { mcpReq: { id: 'apart' }, http: { req: new Request('http://a/') } },
+    ],
+    [
+      'v2, authenticated over a pipe',
+      'v2 Server',
+      { mcpReq: { id: 'apart' }, http: { authInfo: {} } },
+    ],
   ]
   for (const [name, kind, context] of CONTEXTS) {
     test(name, async () => {

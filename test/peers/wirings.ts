@@ -13,11 +13,13 @@ import {
 import { StdioClientTransport as StdioClientV2 } from '@modelcontextprotocol/client/stdio'
 import { NodeStreamableHTTPServerTransport, toNodeHandler } from '@modelcontextprotocol/node'
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js'
 import { StdioClientTransport as StdioClientV1 } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport as HttpClientV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { InMemoryTransport as InMemoryV1 } from '@modelcontextprotocol/sdk/inMemory.js'
 import { Server as ServerV1 } from '@modelcontextprotocol/sdk/server/index.js'
 import { McpServer as McpServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js'
+import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import { createMcpHandler } from '@modelcontextprotocol/server'
 import type { McpServer as McpServerV2, Server as ServerV2 } from '@modelcontextprotocol/server'
@@ -197,6 +199,26 @@ export async function overHttp(
 ): Promise<Peer> {
   const server = await listen((request, response) => void handle(request, response))
   await connectOverHttp(client, server.url, headers)
+  return peerOf(client, async () => {
+    await client.close()
+    await server.close()
+  })
+}
+
+/** The transport of SDK v1 before Streamable HTTP: a stream of events, and a POST for each message. */
+export async function overSse(make: () => AnyV1, headers: HeadersFor): Promise<Peer> {
+  const transports = new Map<string, SSEServerTransport>()
+  const server = await listen(async (request, response) => {
+    const id = new URL(String(request.url), 'http://127.0.0.1').searchParams.get('sessionId')
+    if (request.method === 'POST')
+      return void (await transports.get(String(id))?.handlePostMessage(request, response))
+    const transport = new SSEServerTransport('/messages', response)
+    transports.set(transport.sessionId, transport)
+    await make().connect(transport)
+  })
+  const client = clientV1()
+  const options = { fetch: fetchWith(headers, fetch) }
+  await client.connect(new SSEClientTransport(server.url, options) as never)
   return peerOf(client, async () => {
     await client.close()
     await server.close()
