@@ -38,55 +38,42 @@ const reachOf = (secret: string): number =>
   64 + 4 * secret.length + 20 * secret.replace(/[a-z\d]/gi, '').length
 
 /** How long the shortest of some texts is. */
-export const leastOf = (texts: readonly string[]): number =>
+const leastOf = (texts: readonly string[]): number =>
   texts.reduce((least, { length }) => Math.min(least, length), Infinity)
 
-export class Anchors {
-  // Of one length.
-  readonly #anchors: ReadonlySet<string>
-  readonly #length: number
-  /** How far to go on from two characters, by their hash; 0 where an anchor ends with them. */
-  readonly #steps = new Uint8Array(4096)
-  readonly #shortestSecret: number
-  readonly #reach: number
-  /** Whether a secret has no anchor, and so may be anywhere. */
-  readonly #isAnywhere: boolean
-
-  constructor(secrets: readonly string[]) {
-    const isLong = (anchor: string) => anchor.length >= MIN_ANCHOR
-    const plain = secrets.flatMap(plainAnchorsOf)
-    const anchors = [...plain, ...secrets.flatMap(encodedAnchorsOf)].filter(isLong)
-    const length = Math.min(leastOf(anchors), MAX_ANCHOR)
-    this.#anchors = new Set(anchors.map((anchor) => anchor.slice(-length)))
-    this.#length = length
-    this.#isAnywhere = !plain.every(isLong)
-    this.#shortestSecret = leastOf(secrets)
-    this.#reach = secrets.reduce((most, secret) => Math.max(most, reachOf(secret)), 0)
-    this.#steps.fill(length - 1)
-    for (const anchor of this.#anchors) {
-      for (let at = 0; at < length - 1; at++) {
-        const block = hashAt(anchor, at)
-        this.#steps[block] = Math.min(Number(this.#steps[block]), length - 2 - at)
-      }
-    }
-  }
-
-  /** Where in a text there may be a secret. */
-  windowsOf(text: string): Range[] {
-    if (this.#isAnywhere) return [[0, text.length]]
-    const found = [...this.#find(text), ...findDumps(text, this.#shortestSecret)]
-    const reach = this.#reach
+/** Makes what finds out where in a text there may be a secret. */
+export function createWindows(secrets: readonly string[]): (text: string) => Range[] {
+  const isLong = (anchor: string) => anchor.length >= MIN_ANCHOR
+  const plain = secrets.flatMap(plainAnchorsOf)
+  const find = createFinder([...plain, ...secrets.flatMap(encodedAnchorsOf)].filter(isLong))
+  const shortest = leastOf(secrets)
+  const reach = secrets.reduce((most, secret) => Math.max(most, reachOf(secret)), 0)
+  return (text) => {
+    // A secret without an anchor may be anywhere.
+    if (!plain.every(isLong)) return [[0, text.length]]
+    const found = [...find(text), ...findDumps(text, shortest)]
     return merge(found.map(([start, end]) => [Math.max(start - reach, 0), end + reach]))
   }
+}
 
-  /** Skips what cannot be in any anchor (Wu and Manber, 1994, with blocks of two characters). */
-  #find(text: string): Range[] {
+/** Makes what finds anchors, and skips what cannot be in any (Wu and Manber, 1994, with blocks of two characters). */
+function createFinder(anchors: readonly string[]): (text: string) => Range[] {
+  const length = Math.min(leastOf(anchors), MAX_ANCHOR)
+  const ends = new Set(anchors.map((anchor) => anchor.slice(-length)))
+  // How far to go on from two characters, by their hash; 0 where an anchor ends with them.
+  const steps = new Uint8Array(4096).fill(length - 1)
+  for (const anchor of ends) {
+    for (let at = 0; at < length - 1; at++) {
+      const block = hashAt(anchor, at)
+      steps[block] = Math.min(Number(steps[block]), length - 2 - at)
+    }
+  }
+  return (text) => {
     const found: Range[] = []
-    const [steps, length] = [this.#steps, this.#length]
     let end = length
     while (end <= text.length) {
       const step = Number(steps[hashAt(text, end - 2)])
-      const isFound = step === 0 && this.#anchors.has(text.slice(end - length, end))
+      const isFound = step === 0 && ends.has(text.slice(end - length, end))
       if (isFound) found.push([end - length, end])
       // One that begins within another is in the same window.
       end += isFound ? length : step || 1
@@ -133,10 +120,11 @@ function findDumps(text: string, bytes: number): Range[] {
 }
 
 /** Whether a text is worth more than a look, which takes less time than to learn about the secrets. */
-export function mayHold(text: string, shortestSecret: number): boolean {
-  const words = findRuns(text, Math.min(shortestSecret, COLUMNS), WORD)
+export function mayHold(text: string, secrets: readonly string[]): boolean {
+  const shortest = leastOf(secrets)
+  const words = findRuns(text, Math.min(shortest, COLUMNS), WORD)
   // One that is broken over lines has a word in two of them, where the shortest is as long as three lines: a hash is not two.
-  const enough = shortestSecret > 3 * COLUMNS + 6 ? 2 : 1
-  const isLong = words.some(([start, end]) => end - start >= shortestSecret)
-  return isLong || words.length >= enough || findDumps(text, shortestSecret).length > 0
+  const enough = shortest > 3 * COLUMNS + 6 ? 2 : 1
+  const isLong = words.some(([start, end]) => end - start >= shortest)
+  return isLong || words.length >= enough || findDumps(text, shortest).length > 0
 }

@@ -4,7 +4,8 @@ import { assertCredential, relatedSecrets } from '../credential.ts'
 import type { ResolvedCredential } from '../credential.ts'
 import { assertOptions } from '../errors.ts'
 import { REDACTED } from '../grammar.ts'
-import { Search } from './search.ts'
+import { createSearch } from './search.ts'
+import type { Search } from './search.ts'
 import { secretsOf } from './secrets.ts'
 import { Redaction } from './values.ts'
 
@@ -62,7 +63,7 @@ function searchOf(credentials: readonly ResolvedCredential[], except: readonly s
     last?.parts.length === parts.length && parts.every((part, index) => part === last.parts[index])
   if (isSame) return last.search
   const secrets = credentials.flatMap((credential) => secretsOf(credential, except))
-  const search = new Search(secrets)
+  const search = createSearch(secrets)
   known.set(first, { search, parts })
   return search
 }

@@ -1,6 +1,8 @@
 import { MIN_LENGTH } from './secrets.ts'
 import type { Layer, Range } from './undo.ts'
 
+type Needle = readonly [text: string, name: string]
+
 // A needle is known by its first 16 characters, a shorter one by its first 8.
 const BEGINNINGS = [2 * MIN_LENGTH, MIN_LENGTH]
 
@@ -9,24 +11,22 @@ const BEGINNINGS = [2 * MIN_LENGTH, MIN_LENGTH]
 const MAX_COMPARED = 16
 const ALLOWANCE = 10_000
 
-type Named = readonly [needle: string, name: string]
-
-/** Many texts to be found, each of 8 characters and more. */
+/** Finds needles, of 8 characters and more. */
 export class Needles {
-  /** By how they begin, the longest first. */
-  readonly #needles = new Map<string, Named[]>()
+  readonly #needles = new Map<string, Needle[]>()
   // By the hash of two characters, whether a needle begins with them, and goes on with them: most of a text is passed over by
   // this alone.
   readonly #isFirst = new Uint8Array(4096)
   readonly #isNext = new Uint8Array(4096)
 
   constructor(names: ReadonlyMap<string, string>) {
-    for (const entry of [...names].sort(([a], [b]) => b.length - a.length)) {
-      const length = BEGINNINGS.find((length) => length <= entry[0].length)
-      const beginning = entry[0].slice(0, length)
+    // The longest first.
+    for (const needle of [...names].sort(([a], [b]) => b.length - a.length)) {
+      const length = BEGINNINGS.find((length) => length <= needle[0].length)
+      const beginning = needle[0].slice(0, length)
       const alike = this.#needles.get(beginning)
-      if (alike) alike.push(entry)
-      else this.#needles.set(beginning, [entry])
+      if (alike) alike.push(needle)
+      else this.#needles.set(beginning, [needle])
       this.#isFirst[hashAt(beginning, 0)] = 1
       this.#isNext[hashAt(beginning, 2)] = 1
     }
@@ -36,9 +36,8 @@ export class Needles {
   search({ text, toOriginal }: Layer, names: Set<string>): Range[] {
     const ranges: Range[] = []
     const [isFirst, isNext] = [this.#isFirst, this.#isNext]
-    const last = text.length - MIN_LENGTH
     let budget = MAX_COMPARED * (text.length + ALLOWANCE)
-    for (let at = 0; at <= last; at++) {
+    for (let at = 0; at <= text.length - MIN_LENGTH; at++) {
       if (isFirst[hashAt(text, at)] === 0 || isNext[hashAt(text, at + 2)] === 0) continue
       for (const [needle, name] of this.#candidatesAt(text, at)) {
         const length = commonLength(needle, text, at)
@@ -53,17 +52,14 @@ export class Needles {
     return ranges.map(toOriginal)
   }
 
-  #candidatesAt(text: string, at: number): readonly Named[] {
-    const [long, short] = BEGINNINGS.map((length) => this.#needles.get(text.slice(at, at + length)))
-    if (long && short) return [...long, ...short]
-    return long ?? short ?? []
+  #candidatesAt(text: string, at: number): Needle[] {
+    return BEGINNINGS.flatMap((length) => this.#needles.get(text.slice(at, at + length)) ?? [])
   }
 }
 
 function commonLength(needle: string, text: string, at: number): number {
   let length = 0
-  while (length < needle.length && needle.charCodeAt(length) === text.charCodeAt(at + length))
-    length += 1
+  while (length < needle.length && needle[length] === text[at + length]) length += 1
   return length
 }
 

@@ -60,12 +60,12 @@ export class Redaction {
     }
     result += text.slice(from)
     // Where the placeholder makes a secret of what stands around it, nothing of the text is kept.
-    return this.#search.find(result, new Set()).length === 0 ? result : REDACTED
+    return this.#search(result, new Set()).length === 0 ? result : REDACTED
   }
 
   #find(text: string): readonly Range[] {
     const names = new Set<string>()
-    const ranges = this.#search.find(text, names)
+    const ranges = this.#search(text, names)
     this.#report(names)
     return ranges
   }

@@ -1,7 +1,7 @@
 // What redactSecrets costs: its budgets, and how it grows with text and secrets. Prints a line of JSON.
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { OAuthCredential, StaticCredential } from 'mcp-credentials'
 import type { ResolvedCredential } from 'mcp-credentials'
@@ -43,13 +43,21 @@ const fieldsOf = (count: number, length: number) =>
 
 const modules = fileURLToPath(new URL('../node_modules', import.meta.url))
 
+/** The files below a folder. Links are not followed: one of them leads back here. */
+function* filesIn(folder: string): Generator<string> {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) yield* filesIn(path)
+    else if (entry.isFile()) yield path
+  }
+}
+
 /** A megabyte of files of a name, as they lie there. */
 function filesOf(name: RegExp): string {
   let text = ''
-  for (const entry of readdirSync(modules, { recursive: true, withFileTypes: true })) {
+  for (const path of filesIn(modules)) {
     if (text.length >= 1e6) break
-    if (entry.isFile() && name.test(entry.name))
-      text += readFileSync(join(entry.parentPath, entry.name), 'utf8')
+    if (name.test(basename(path))) text += readFileSync(path, 'utf8')
   }
   // Joined texts are slow to read until something has needed them whole.
   return Buffer.from(text.slice(0, 1e6)).toString()
@@ -70,7 +78,9 @@ const percent = Array.from(
   { length: 333_333 },
   () => `%${(32 + random() * 95).toString(16).slice(0, 2)}`,
 )
-const passwords = new StaticCredential({ password: 'p4$s!w0rd#X9@zq', pin: 'Xq7Kp2Zw' })
+const pin = 'Xq7Kp2Zw'
+const passwords = new StaticCredential({ password: 'p4$s!w0rd#X9@zq', pin })
+const signs = new StaticCredential({ password: 'p4$s!w0#X9@z!q%&', pin })
 
 const texts: Record<string, [text: string, credential: ResolvedCredential]> = {
   'prose, three tokens of 40 characters': [textOf(1e6), three],
@@ -78,6 +88,7 @@ const texts: Record<string, [text: string, credential: ResolvedCredential]> = {
   'JSON full of escapes': [JSON.stringify(JSON.stringify(filesOf(/\.json$/))).slice(0, 1e6), three],
   'nothing but %XX': [percent.join(''), three],
   'JSON with hashes, a password and a secret of 8 characters': [hashes.slice(0, 1e6), passwords],
+  'the same, a password without three letters or digits in a row': [hashes.slice(0, 1e6), signs],
 }
 
 /** To one search for a needle whose first letter is in the text, which no engine skips over by that alone. */
@@ -149,6 +160,7 @@ const secrets = [
   [50, 40],
   [1, 4096],
   [10, 4096],
+  [50, 4096],
 ].map(([count = 0, length = 0]) => {
   const given = { ...fieldsOf(count, length).fields }
   return row(
@@ -158,4 +170,17 @@ const secrets = [
   )
 })
 
-console.log(JSON.stringify({ budgets, news, lengths, secrets }))
+/** Many secrets that are all there, of a credential that is new. */
+const all = [1000, 10_000].flatMap((count) => {
+  const fields = Object.fromEntries(
+    Array.from({ length: count }, (_, at) => [`f${at}`, `FAKE-${at}-${at * 7919}-all`]),
+  )
+  return Object.entries({ 'as they are': String, 'in base64': btoa }).map(([how, encode]) => {
+    const text = Object.values(fields).map(encode).join(' ')
+    return row(`${count.toLocaleString('en')} fields, all in a text, ${how}`, count, () =>
+      redactSecrets(text, new StaticCredential(fields)),
+    )
+  })
+})
+
+console.log(JSON.stringify({ budgets, news, lengths, secrets: [...secrets, ...all] }))

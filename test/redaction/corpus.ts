@@ -39,14 +39,23 @@ const serviceAccount = () => ({
 
 const TEXT = /\.(?:[cm]?[jt]s|json|md|map|txt|ya?ml|html|css)$/
 
+/** The files below a folder. Links are not followed: one of them leads back here. */
+function* filesIn(folder: string): Generator<string> {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) yield* filesIn(path)
+    else if (entry.isFile()) yield path
+  }
+}
+
 /** The texts below a folder, up to so many characters. */
 export function textsIn(folder: string, characters: number): string[] {
   const texts: string[] = []
   let length = 0
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+  for (const path of filesIn(folder)) {
     if (length >= characters) break
-    if (!entry.isFile() || !TEXT.test(entry.name)) continue
-    const text = readFileSync(join(entry.parentPath, entry.name), 'utf8')
+    if (!TEXT.test(path)) continue
+    const text = readFileSync(path, 'utf8')
     texts.push(text)
     length += text.length
   }
