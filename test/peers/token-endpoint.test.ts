@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage, RequestListener } from 'node:http'
 import { after, before, describe, test } from 'node:test'
-import { getCredentials } from 'mcp-credentials'
+import { getCredentials, runWithCredentials } from 'mcp-credentials'
 import { fromTokenEndpoint } from 'mcp-credentials/oauth'
 import type { CredentialRequest } from 'mcp-credentials'
 import type { TokenForm } from 'mcp-credentials/oauth'
+import { createFetch } from 'mcp-credentials/upstream'
 import Provider from 'oidc-provider'
 import { registerLeaky } from './leaky.js'
 import { inMemory, listen, using } from './wirings.js'
@@ -96,6 +97,38 @@ describe('client credentials, of a real authorization server', () => {
       const { accessToken } = await source(onStdio)
       const token = await provider.ClientCredentials.find(String(accessToken))
       assert.equal(token?.aud, resource)
+    }
+  })
+
+  test('a token that was revoked is replaced after a 401, by one request for 100 calls', async () => {
+    // Takes what the authorization server knows.
+    const api = await listen((request, response) => {
+      const [, token = ''] = (request.headers.authorization ?? '').split(' ')
+      void provider.ClientCredentials.find(token).then((found) => {
+        response.writeHead(found === undefined ? 401 : 200).end(found?.aud)
+      })
+    })
+    const source = sourceFor('https://api.example')
+    const upstream = createFetch({
+      baseUrl: api.url.origin,
+      refresh: source.refresh,
+      allowInsecureLoopback: true,
+    })
+    const call = async () => {
+      const response = await runWithCredentials(await source(onStdio), () => upstream('/a'))
+      return `${response.status} ${await response.text()}`
+    }
+    try {
+      assert.equal(await call(), '200 https://api.example')
+      const { accessToken } = await source(onStdio)
+      const token = await provider.ClientCredentials.find(String(accessToken))
+      await token?.destroy()
+      const earlier = granted
+      const answers = await Promise.all(Array.from({ length: 100 }, call))
+      assert.deepEqual(new Set(answers), new Set(['200 https://api.example']))
+      assert.equal(granted, earlier + 1)
+    } finally {
+      await api.close()
     }
   })
 
