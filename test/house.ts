@@ -46,7 +46,7 @@ const OVERRUNS: Readonly<Record<string, number>> = {
   core: 1990,
   redact: 650,
   oauth: 720,
-  accounts: 612,
+  accounts: 617,
   tool: 285,
   signature: 125,
   upstream: 170,
