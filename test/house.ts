@@ -46,7 +46,7 @@ const OVERRUNS: Readonly<Record<string, number>> = {
   core: 1990,
   redact: 650,
   oauth: 720,
-  accounts: 612,
+  accounts: 620,
   tool: 246,
   signature: 125,
   upstream: 170,
