@@ -45,6 +45,8 @@ export interface TextBlock {
 
 /** The result of a tool that did not run. */
 export interface RefusedResult {
+  /** As results of tools have it in most frameworks. */
+  [name: string]: unknown
   content: TextBlock[]
   isError: true
 }
