@@ -44,7 +44,7 @@ test('a page, with what failed in full', () => {
     /^✖ crashes\.test\.mjs +0 passed, 1 failed  \d+\.\d s$/m,
     /It cannot be loaded\./,
     /^2 failed:$/m,
-    /^✖ fails\.test\.mjs:\d+: fails\n {2}TypeError: This is wrong\.\n {6}at /m,
+    /^✖ fails\.test\.mjs:\d+: fails\n {2}TypeError(?: \[Error\])?: This is wrong\.\n {6}at /m,
     /^ℹ tests 4$/m,
     /^ℹ pass 1$/m,
     /^ℹ fail 2$/m,
