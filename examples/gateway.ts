@@ -58,7 +58,7 @@ const gateway = createServer((incoming, response) => {
 })
 
 announce(gateway, 8080, (url) => {
-  const authorization = `Authorization: Bearer ${tenants[0]?.key}`
+  const authorization = `Authorization: Bearer ${tenants[0]?.key ?? ''}`
   return [
     `A gateway at ${url}/mcp, in front of ${target}. Add it to Claude Code:`,
     `claude mcp add --transport http hosted ${url}/mcp --header "${authorization}"`,

