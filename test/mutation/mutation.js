@@ -1,6 +1,7 @@
-// npm run test:mutation -- [file …] [--concurrency N] [--again]: changes the code of src and adapters, one place at a time, and
-// fails where no test notices, unless equivalents.json says why none could. What is done is kept until the code or a test of it
-// changes, so that it can be stopped, and goes on where it was.
+// npm run test:mutation -- [file …] [--since COMMIT] [--concurrency N] [--again]: changes the code of src and adapters, one place
+// at a time, and fails where no test notices, unless equivalents.json says why none could. What is done is kept until the code
+// or a test of it changes, so that it can be stopped, and goes on where it was.
+import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -15,6 +16,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     concurrency: { type: 'string', default: '1' },
+    /** Only what has changed since. */
+    since: { type: 'string' },
     again: { type: 'boolean', default: false },
   },
 })
@@ -76,6 +79,14 @@ function report(source, found) {
   return open.length === 0
 }
 
+function chosen() {
+  if (positionals.length > 0) return positionals
+  const all = [...sources('src'), ...sources('adapters')]
+  if (values.since === undefined) return all
+  const args = ['diff', '--name-only', '--merge-base', values.since, '--', 'src', 'adapters']
+  const changed = execFileSync('git', args, { cwd: root, encoding: 'utf8' }).split('\n')
+  return all.filter((source) => changed.includes(source))
+}
+
 layWorkplace()
-const chosen = positionals.length > 0 ? positionals : [...sources('src'), ...sources('adapters')]
-for (const source of chosen) if (!report(source, await resultOf(source))) process.exitCode = 1
+for (const source of chosen()) if (!report(source, await resultOf(source))) process.exitCode = 1
