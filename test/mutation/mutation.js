@@ -1,0 +1,92 @@
+// npm run test:mutation -- [file …] [--since COMMIT] [--concurrency N] [--again]: changes the code of src and adapters, one place
+// at a time, and fails where no test notices, unless equivalents.json says why none could. What is done is kept until the code
+// or a test of it changes, so that it can be stopped, and goes on where it was.
+import { execFileSync } from 'node:child_process'
+import fs from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { statements } from './statements.js'
+import { mutants } from './stryker.js'
+import { digestOf, here, layWorkplace, measure, root, work } from './workplace.js'
+
+// Milliseconds; what takes longer runs for the survivors alone.
+const FAST = 3000
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    concurrency: { type: 'string', default: '1' },
+    /** Only what has changed since. */
+    since: { type: 'string' },
+    again: { type: 'boolean', default: false },
+  },
+})
+
+const sources = (folder) =>
+  fs
+    .readdirSync(join(root, folder), { recursive: true })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => `${folder}/${name}`)
+
+const compiled = (source) => `dist/${source.replace(/\.ts$/, '.js')}`
+
+const equivalents = JSON.parse(fs.readFileSync(join(here, 'equivalents.json'), 'utf8'))
+
+const isOf = (source) => (entry) => entry.file === source
+const isSame = (entry) => (mutant) =>
+  ['mutator', 'line', 'code', 'replacement'].every((part) => entry[part] === mutant[part])
+
+/** The mutants of a file with what became of them; as it was kept, if nothing has changed since. */
+async function resultOf(source) {
+  const file = compiled(source)
+  const kept = join(work, 'results', `${source.replaceAll('/', '_')}.json`)
+  const digest = digestOf(file)
+  const known = fs.existsSync(kept) ? JSON.parse(fs.readFileSync(kept, 'utf8')) : {}
+  if (known.digest === digest && !values.again) return known.found
+  const tests = await measure(file)
+  const isFast = ({ milliseconds }) => milliseconds <= FAST
+  const pathsOf = (some) => some.map(({ test }) => test)
+  const [fast, slow] = [tests.filter(isFast), tests.filter((test) => !isFast(test))]
+  const concurrency = Number(values.concurrency)
+  const found =
+    tests.length === 0
+      ? []
+      : [
+          ...mutants(file, pathsOf(fast), pathsOf(slow), concurrency),
+          ...(await statements(file, tests)),
+        ]
+  fs.mkdirSync(join(work, 'results'), { recursive: true })
+  fs.writeFileSync(kept, JSON.stringify({ digest, found }))
+  return found
+}
+
+const hasSurvived = ({ status }) => status === 'Survived' || status === 'NoCoverage'
+
+/** Prints what has survived, and tells whether that is all right. */
+function report(source, found) {
+  const survivors = found.filter(hasSurvived)
+  const held = equivalents.filter(isOf(source))
+  const isHeld = (mutant) => held.some((entry) => isSame(entry)(mutant))
+  const open = survivors.filter((mutant) => !isHeld(mutant))
+  const killed = found.length - survivors.length
+  const others = `${survivors.length - open.length} held to be equivalent, ${open.length} open`
+  console.log(`${source}: ${found.length} changes, ${killed} noticed, ${others}`)
+  for (const { at, mutator, line, code, replacement } of open)
+    console.log(`  ${at}: ${JSON.stringify({ file: source, mutator, line, code, replacement })}`)
+  for (const entry of held)
+    if (!survivors.some(isSame(entry)))
+      console.log(`  no survivor any more: ${JSON.stringify(entry)}`)
+  return open.length === 0
+}
+
+function chosen() {
+  if (positionals.length > 0) return positionals
+  const all = [...sources('src'), ...sources('adapters')]
+  if (values.since === undefined) return all
+  const args = ['diff', '--name-only', '--merge-base', values.since, '--', 'src', 'adapters']
+  const changed = execFileSync('git', args, { cwd: root, encoding: 'utf8' }).split('\n')
+  return all.filter((source) => changed.includes(source))
+}
+
+layWorkplace()
+for (const source of chosen()) if (!report(source, await resultOf(source))) process.exitCode = 1
