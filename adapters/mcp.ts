@@ -225,8 +225,9 @@ class WrappedServer {
     const { transport, onerror } = this.#target
     first.isCollided = true
     // What an observer throws, or rejects with, ends nothing.
-    const report = async () => onerror?.(new Error(ONE_ID))
-    report().catch(() => undefined)
+    void Promise.resolve(new Error(ONE_ID))
+      .then(onerror)
+      .catch(() => undefined)
     await refuseId(id, transport)
     const streams = streamsOf(first.transport)
     // With another stream there is a third one, whose turn comes.
@@ -318,9 +319,8 @@ function toConnectRpcError({ url, message }: ConnectRequiredError): Error {
 const rpcError = (message: string, code: number, data: object): Error =>
   Object.assign(new Error(message), { code, data })
 
-function misuse(code: string, message: string): TypeError {
-  return Object.assign(new TypeError(message), { code })
-}
+const misuse = (code: string, message: string): TypeError =>
+  Object.assign(new TypeError(message), { code })
 
 // The SDKs
 
@@ -477,6 +477,4 @@ interface WebRequest {
   readonly headers: WebHeaders
 }
 
-interface WebRuntime {
-  readonly Request: new (url: string, init: object) => WebRequest
-}
+type WebRuntime = Record<'Request', new (url: string, init: object) => WebRequest>

@@ -249,8 +249,9 @@ class Scrubber {
   redact<T>(value: T): T {
     const before = this.#found.length
     const clean = this.search(value)
-    if (clean === value) return value
-    const reason = `was withheld, because it held a secret (${this.#found[before]?.name}).`
+    if (clean === value || !isPlain(clean)) return clean
+    const names = this.#found.slice(before, before + 1).map(({ name }) => ` (${name})`)
+    const reason = `was withheld, because it held a secret${names.join('')}.`
     const { structuredContent } = partsOf(clean)
     const isSame = structuredContent === partsOf(value)['structuredContent']
     // It may not fit the schema of the tool any more.
@@ -299,8 +300,10 @@ function examine(thrown: unknown): [thrown: unknown, error: CallError] {
   try {
     if (!(thrown instanceof Error))
       return [thrown, { name: 'Error', code: undefined, message: String(thrown) }]
+    // What is an error may have been given anything.
+    const { name, message }: { name: unknown; message: unknown } = thrown
     const code = thrown instanceof CredentialError ? thrown.code : undefined
-    return [thrown, { name: String(thrown.name), code, message: String(thrown.message) }]
+    return [thrown, { name: String(name), code, message: String(message) }]
   } catch {
     return examine(new Error('What the tool threw cannot be shown.'))
   }

@@ -168,6 +168,17 @@ describe('a tool that runs', () => {
     })
   }
 
+  test('is withheld without the name of the secret where an event names a hundred already', async () => {
+    const { runTool, secret, events } = setUp()
+    const blocks = Array.from({ length: 120 }, () => text(secret).content)
+    const result = await runTool(request, ({ redact }) => {
+      assert.deepEqual(redact(blocks)[119], text('[redacted]').content)
+      return { content: [{ type: 'image', data: encode(secret) }] }
+    })
+    assert.deepEqual(result, { content: [{ type: 'text', text: NOTICE.replace(/ \(.*\)/, '') }] })
+    assert.equal(events[0]?.redacted.length, 100)
+  })
+
   test('leaves fields that are named as no secrets', async () => {
     const secret = fakeSecret('field')
     const source = () => new StaticCredential({ apiKey: secret, baseUrl: 'https://api.example/' })
@@ -268,6 +279,11 @@ describe('a tool that throws', () => {
     ['an Error with data', (s) => Object.assign(new Error('data'), { data: { s } }), /^data$/],
     ['an Error with a cause', (s) => new Error('caused', { cause: new Error(s) }), /^caused$/],
     ['a TypeError', (s) => new TypeError(s), /^\[redacted\]$/],
+    [
+      'an error whose name is none',
+      (s) => Object.assign(new Error(s), { name: { s } }),
+      /^\[redacted\]$/,
+    ],
     ['an error with a name', (s) => Object.assign(new Error('named'), { name: s }), /^named$/],
     ['a frozen error', (s) => Object.freeze(new Error(`frozen ${s}`)), /^frozen \[redacted\]$/],
     ['a string', (s) => `thrown ${s}`, /^thrown \[redacted\]$/],
