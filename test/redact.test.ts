@@ -828,6 +828,15 @@ describe('size', () => {
   })
 })
 
+test('what is made of beginnings of a secret alone is withheld, and the rest stays', () => {
+  const secret = `${'a'.repeat(2000)}b0123456789c`
+  const holder = new StaticCredential({ secret })
+  const hostile = `${'a'.repeat(20_000)}-b0123456789c-`
+  const clean = redactSecrets(`before. ${hostile}${'. behind'.repeat(5000)}`, holder)
+  assert.match(clean, /^before\. a+\[redacted\][. behind]+$/)
+  assert(!clean.includes('b0123'))
+})
+
 test('a look that runs out of stack is no reason to pass', () => {
   const secret = 'FAKE-out-of-stack-0123456789abcdef'
   const holder = new StaticCredential({ secret })

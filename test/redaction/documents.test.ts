@@ -186,6 +186,16 @@ const NOT_FOUND: Record<string, Case> = {
   ),
   'Where undoing is ambiguous: `100%` right before a secret that begins with `ab`, and is escaped':
     of('abcdef/0123456789', '100%abcdef%2F0123456789'),
+  'A value that ends in a backslash, where it is escaped, and a quote or another sign is behind it':
+    of("FAKE-don't-0123\\", "'FAKE-don''t-0123\\'"),
+  'A value with an escape behind a backslash, such as `\\%41`, where it is escaped': of(
+    'FAKE-\\%41-0123_4567',
+    'FAKE-\\\\%41-0123\\_4567',
+  ),
+  'A value with escapes, where it is escaped, that has fewer than 8 characters without them': of(
+    '%46_%41_%4B',
+    '%46\\_%41\\_%4B',
+  ),
   'Base64 with a `+` in it, in indented lines, in a form': of(
     'FAKE-12345c€6789-abcdef',
     `${new URLSearchParams({
