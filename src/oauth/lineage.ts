@@ -68,7 +68,9 @@ export class Lineage {
   /** Makes one request for all who ask meanwhile. */
   once(request: () => Promise<OAuthCredential>): Promise<OAuthCredential> {
     // Not in the scope of who comes first: what the request starts must not have that caller's credential.
-    this.flight ??= outsideOfScopes(() => this.#fly(request))
+    this.flight ??= outsideOfScopes(() => this.#fly(request)).finally(() => {
+      this.flight = undefined
+    })
     return this.flight
   }
 
@@ -81,8 +83,6 @@ export class Lineage {
       const isFinal = this.refreshToken !== '' && isRefusal(error)
       this.pause.begin(error, isFinal ? Infinity : undefined)
       throw error
-    } finally {
-      this.flight = undefined
     }
   }
 }

@@ -1,6 +1,5 @@
 import { joinScope, outsideOfScopes } from '../context.ts'
 import { OAuthCredential, relatedSecrets, relateSecrets } from '../credential.ts'
-import type { OAuthProperties, RelatedSecret } from '../credential.ts'
 import type { RefreshGrant } from '../env.ts'
 import { assertOptions, misuse } from '../errors.ts'
 import { isPlainObject } from '../grammar.ts'
@@ -108,7 +107,11 @@ async function request(call: Call): Promise<OAuthCredential> {
   const sent = { ...grant, refreshToken, scopes: current?.scopes, extra: undefined }
   try {
     const successor = await requestRefresh(sent, options)
-    relateSecrets(successor, tokensOf(current ?? token ?? grant))
+    // What it replaces must not leave the calls that know it.
+    relateSecrets(successor, [
+      ['accessToken', (current ?? token)?.accessToken ?? ''],
+      ['refreshToken', refreshToken],
+    ])
     await take(call, successor.refreshToken, successor)
     return successor
   } catch (error) {
@@ -168,9 +171,3 @@ function layOver(
 ): OAuthCredential {
   return new OAuthCredential({ ...grant, accessToken, refreshToken, expiresAt, scopes })
 }
-
-/** What calls are scrubbed of once it was replaced. */
-const tokensOf = (given: Partial<OAuthProperties>): RelatedSecret[] => [
-  ['accessToken', given.accessToken ?? ''],
-  ['refreshToken', given.refreshToken ?? ''],
-]
