@@ -9,19 +9,18 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { OAuthCredential } from 'mcp-credentials'
 import { createAccounts } from 'mcp-credentials/accounts'
 import { createPostgresStore } from '../../examples/connect/stores/postgres.ts'
-import { startAuthorizationServer, TOKEN_MARK } from './authorization-server.ts'
-import type { AuthorizationServer } from './authorization-server.ts'
+import type { ApiEnd, ApiStart } from './api.ts'
+import { TOKEN_MARK } from './authorization-server.ts'
 import { freePort, newFolder, openPool, postgresProgram, startPostgres } from './databases.ts'
 import type { Server } from './databases.ts'
-import { CLIENT_ID } from './replica.ts'
+import { CLIENT_ID, LEASE_SECONDS } from './replica.ts'
 import type { ReplicaOrders } from './replica.ts'
 
 const REPLICAS = 3
 const AT_A_TIME = 100
-const TOKEN_SECONDS = 30
 const USER = 'user-'
 
 export interface LoadPlan {
@@ -33,7 +32,7 @@ export interface LoadPlan {
 
 type Place = 'responses' | 'logs' | 'database' | 'dump'
 
-/** What is counted; the last four should be 0. */
+/** What is counted; the last five should be 0. */
 export interface LoadReport {
   calls: number
   answered: number
@@ -43,6 +42,8 @@ export interface LoadReport {
   /** Calls that were refused, or failed, for any other reason. */
   failed: number
   othersAccount: number
+  /** At the third party. */
+  refused: number
   refreshedTwice: number
   accountsLost: number
 }
@@ -75,31 +76,27 @@ class Search {
   }
 }
 
-class Replica {
-  readonly child: ChildProcess
-  readonly #orders: ReplicaOrders
+/** A process of its own; what it logs is searched. */
+function start(name: string, logs: Search): ChildProcess {
+  const path = fileURLToPath(new URL(`./${name}.js`, import.meta.url))
+  const child = fork(path, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  logs.addStream(child.stdout)
+  logs.addStream(child.stderr)
+  return child
+}
 
-  constructor(orders: ReplicaOrders, logs: Search) {
-    this.#orders = orders
-    const stdio = ['ignore', 'pipe', 'pipe', 'ipc'] as const
-    this.child = fork(fileURLToPath(new URL('./replica.js', import.meta.url)), {
-      stdio: [...stdio],
-    })
-    logs.addStream(this.child.stdout)
-    logs.addStream(this.child.stderr)
-  }
+/** What it answers. */
+async function tell<T>(child: ChildProcess, orders: object | string): Promise<T> {
+  const answer = once(child, 'message', { signal: AbortSignal.timeout(60_000) })
+  child.send(orders)
+  const [message] = await answer
+  return message as T
+}
 
-  async listen(): Promise<number> {
-    this.child.send(this.#orders)
-    const [port] = (await once(this.child, 'message')) as [number]
-    return port
-  }
-
-  async kill(): Promise<void> {
-    const exit = once(this.child, 'exit')
-    this.child.kill('SIGKILL')
-    await exit
-  }
+async function kill(child: ChildProcess): Promise<void> {
+  const exit = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exit
 }
 
 async function startNginx(replicas: readonly number[]) {
@@ -139,13 +136,29 @@ async function startNginx(replicas: readonly number[]) {
   return { url, folder, stop }
 }
 
-/** The name that the API has told, where it has. */
-const nameIn = (text: string) => /^200 (\S+) /.exec(text)?.[1]
+// A call of a client of 2026.
+const REVISION = '2026-07-28'
+const HEADERS = {
+  'content-type': 'application/json',
+  accept: 'application/json, text/event-stream',
+  'mcp-protocol-version': REVISION,
+  'mcp-method': 'tools/call',
+  'mcp-name': 'who_am_i',
+}
+const META = {
+  'io.modelcontextprotocol/protocolVersion': REVISION,
+  'io.modelcontextprotocol/clientInfo': { name: 'load', version: '1.0.0' },
+  'io.modelcontextprotocol/clientCapabilities': {},
+}
+const CALL = JSON.stringify({
+  ...{ jsonrpc: '2.0', id: 1, method: 'tools/call' },
+  params: { name: 'who_am_i', arguments: {}, _meta: META },
+})
 
 class Load {
   readonly report: LoadReport = {
     ...{ calls: 0, answered: 0, refreshes: 0, disturbed: 0, failed: 0, othersAccount: 0 },
-    ...{ refreshedTwice: 0, accountsLost: 0 },
+    ...{ refused: 0, refreshedTwice: 0, accountsLost: 0 },
   }
   /** What has been searched for tokens. */
   readonly places: Record<Place, Search> = {
@@ -157,10 +170,9 @@ class Load {
   /** What went wrong, by its message. */
   readonly problems = new Map<string, number>()
   readonly #owners: readonly string[]
-  readonly #clients = new Map<string, Client>()
   readonly #url: URL
-  /** Whether something has just been killed. */
-  isDisturbed = false
+  /** How many things have just been killed. */
+  #disturbances = 0
 
   constructor(owners: readonly string[], url: URL, logs: Search) {
     this.#owners = owners
@@ -168,78 +180,83 @@ class Load {
     this.places.logs = logs
   }
 
-  readonly #fetch = async (url: string | URL, init?: RequestInit): Promise<Response> => {
-    const response = await fetch(url, init)
-    const text = await response.text()
-    this.places.responses.add(text)
-    this.places.responses.add(JSON.stringify([...response.headers]))
-    return new Response([204, 202].includes(response.status) ? null : text, response)
-  }
-
-  async #clientOf(owner: string): Promise<Client> {
-    const known = this.#clients.get(owner)
-    if (known !== undefined) return known
-    const mode = { pin: '2026-07-28' } as const
-    const client = new Client({ name: 'load', version: '1.0.0' }, { versionNegotiation: { mode } })
-    const headers = { authorization: `Bearer FAKE-inbound-${owner}` }
-    const options = { fetch: this.#fetch, requestInit: { headers } }
-    await client.connect(new StreamableHTTPClientTransport(this.#url, options))
-    this.#clients.set(owner, client)
-    return client
-  }
-
   /** The name of the account that a call of this user has, or what went wrong. */
   async ask(owner: string): Promise<string> {
     try {
-      const client = await this.#clientOf(owner)
-      const result = await client.callTool({ name: 'who_am_i' }, { timeout: 30_000 })
-      const [block] = result.content
-      const text = block?.type === 'text' ? block.text : ''
-      return nameIn(text) ?? `failed: ${text.replace(/ticket=\S+/, 'ticket=…')}`
+      const headers = { ...HEADERS, authorization: `Bearer FAKE-inbound-${owner}` }
+      const signal = AbortSignal.timeout(60_000)
+      const response = await fetch(this.#url, { method: 'POST', headers, body: CALL, signal })
+      const answer = await response.text()
+      this.places.responses.add(answer)
+      this.places.responses.add(JSON.stringify([...response.headers]))
+      const [, text = answer] = /"text":"([^"]*)"/.exec(answer) ?? []
+      const [, name] = /^200 (\S+) /.exec(text) ?? []
+      return (
+        name ?? `failed: ${response.status} ${text.replace(/ticket=\S+/, 'ticket=…').slice(0, 120)}`
+      )
     } catch (error) {
-      return `failed: ${String(error).slice(0, 100)}`
+      return `failed: ${String(error)}`
     }
   }
 
   async #callOnce(): Promise<void> {
     const { report } = this
     const owner = this.#owners[Math.floor(Math.random() * this.#owners.length)] ?? ''
-    const wasDisturbed = this.isDisturbed
+    const wasDisturbed = this.#disturbances > 0
     const name = await this.ask(owner)
     if (name === owner) report.answered += 1
     else if (!name.startsWith('failed: ')) report.othersAccount += 1
     else {
-      if (wasDisturbed || this.isDisturbed) report.disturbed += 1
+      if (wasDisturbed || this.#disturbances > 0) report.disturbed += 1
       else report.failed += 1
       this.problems.set(name, (this.problems.get(name) ?? 0) + 1)
     }
   }
 
-  async run(calls: number, events: Readonly<Record<number, () => void>>): Promise<void> {
+  /** Has so many calls made, and in the middle of them each of these things done. */
+  async run(calls: number, disturbances: readonly (() => Promise<void>)[]): Promise<void> {
+    const disturbed: Promise<void>[] = []
+    const every = calls / (disturbances.length + 1)
     const work = async () => {
       while (this.report.calls < calls) {
         this.report.calls += 1
-        events[this.report.calls]?.()
+        const next = disturbances[disturbed.length]
+        if (next && this.report.calls > every * (disturbed.length + 1))
+          disturbed.push(this.#disturb(next))
         await this.#callOnce()
       }
     }
     await Promise.all(Array.from({ length: AT_A_TIME }, work))
+    await Promise.all(disturbed)
   }
 
-  /** Each account is asked for once more. */
+  async #disturb(fn: () => Promise<void>): Promise<void> {
+    this.#disturbances += 1
+    await fn()
+    // What waits for a lease of the one that was killed has waited for it by then.
+    await sleep(LEASE_SECONDS * 1000)
+    this.#disturbances -= 1
+  }
+
+  /** How many accounts are served no more, also when they are asked for again. */
   async countLost(): Promise<number> {
-    let lost = 0
-    const left = [...this.#owners]
+    let left = [...this.#owners]
+    for (let round = 0; round < 5 && left.length > 0; round++) {
+      if (round > 0) await sleep(1000)
+      left = await this.#unanswered(left)
+    }
+    return left.length
+  }
+
+  async #unanswered(owners: readonly string[]): Promise<string[]> {
+    const found: string[] = []
+    const left = [...owners]
     const work = async () => {
       for (let owner = left.pop(); owner !== undefined; owner = left.pop())
-        if ((await this.ask(owner)) !== owner) lost += 1
+        if ((await this.ask(owner)) !== owner) found.push(owner)
     }
     await Promise.all(Array.from({ length: AT_A_TIME }, work))
-    return lost
-  }
-
-  async close(): Promise<void> {
-    for (const client of this.#clients.values()) await client.close()
+    return found
   }
 }
 
@@ -252,79 +269,67 @@ function dumpOf({ url }: Server): string {
 
 export async function runLoad(plan: LoadPlan): Promise<Load> {
   const { calls, isControl = false } = plan
-  const api = await startAuthorizationServer(TOKEN_SECONDS)
+  const owners = Array.from({ length: plan.accounts }, (_, index) => `${USER}${index}`)
+  const logs = new Search()
+  const api = start('api', logs)
+  const apiStart = await tell<ApiStart>(api, { owners })
   const logging = ['logging_collector=on', 'log_directory=log', 'log_statement=all']
   const postgres = await startPostgres(logging.flatMap((setting) => ['-c', setting]))
   const key = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64')
-  const owners = Array.from({ length: plan.accounts }, (_, index) => `${USER}${index}`)
-  await connectAll(owners, { api, postgres, key, isControl })
+  await connectAll(owners, { api: apiStart, databaseUrl: postgres.url, key, isControl })
 
-  const orders = { databaseUrl: postgres.url, key, origin: api.origin, isControl }
-  const logs = new Search()
-  const replicas = Array.from({ length: REPLICAS }, () => new Replica({ ...orders, port: 0 }, logs))
-  const ports = await Promise.all(replicas.map((replica) => replica.listen()))
+  const { origin } = apiStart
+  const orders: ReplicaOrders = { databaseUrl: postgres.url, key, origin, port: 0, isControl }
+  const replicas = Array.from({ length: REPLICAS }, () => start('replica', logs))
+  const ports = await Promise.all(replicas.map((replica) => tell<number>(replica, orders)))
   const nginx = await startNginx(ports)
   const load = new Load(owners, nginx.url, logs)
 
-  const disturbances: Promise<void>[] = []
-  const disturb = (fn: () => Promise<void>) => () => {
-    load.isDisturbed = true
-    // What was waiting for a lease of the one that was killed has waited for ten seconds.
-    const over = fn().then(() => sleep(12_000, undefined, { ref: false }))
-    disturbances.push(over.then(() => void (load.isDisturbed = false)))
-  }
-  const killReplica = disturb(async () => {
+  async function killReplica(): Promise<void> {
     const [victim] = replicas
     if (victim === undefined) return
-    // Its requests of this second do not arrive: an answer that is lost with it is what nothing mends.
-    api.decide = ({ by }) => (by === victim.child.pid ? 'drop' : 'pass')
-    await sleep(1000)
-    await victim.kill()
-    const next = new Replica({ ...orders, port: ports[0] ?? 0 }, logs)
-    replicas.push(next)
-    await next.listen()
-  })
-  const restartDatabase = disturb(async () => {
+    // Its requests of these seconds do not arrive: an answer that is lost with it is what nothing mends.
+    api.send({ drop: victim.pid })
+    await sleep(3000)
+    await kill(victim)
+    replicas[0] = start('replica', logs)
+    await tell(replicas[0], { ...orders, port: ports[0] ?? 0 })
+  }
+  async function restartDatabase(): Promise<void> {
     await postgres.kill()
     await postgres.start()
-  })
-  const events = {
-    [Math.floor(calls * 0.3)]: killReplica,
-    [Math.floor(calls * 0.6)]: restartDatabase,
   }
-  await load.run(calls, isControl ? {} : events)
-  await Promise.all(disturbances)
+  await load.run(calls, isControl ? [] : [killReplica, restartDatabase])
+  if (!isControl) load.report.accountsLost = await load.countLost()
+  Object.assign(load.report, await tell<ApiEnd>(api, 'end'))
 
-  const { report } = load
-  if (!isControl) report.accountsLost = await load.countLost()
-  report.refreshes = api.sent.length
-  const arrived = api.sent.filter(({ fate }) => fate === 'pass').map(({ token }) => token)
-  report.refreshedTwice = arrived.length - new Set(arrived).size
-  await load.close()
   await nginx.stop()
-  for (const { child } of replicas) child.kill('SIGKILL')
-  load.places.logs.addFolder(nginx.folder)
+  for (const replica of replicas) await kill(replica)
+  logs.addFolder(nginx.folder)
   load.places.dump.add(dumpOf(postgres))
   load.places.database.addFolder(postgres.folder)
   await postgres.stop()
-  await api.close()
   rmSync(nginx.folder, { recursive: true })
   return load
 }
 
 interface Parts {
-  readonly api: AuthorizationServer
-  readonly postgres: Server
+  readonly api: ApiStart
+  readonly databaseUrl: string
   readonly key: string
   readonly isControl: boolean
 }
 
 /** Each user has connected an account; in the control, under the id of the client that they share. */
 async function connectAll(owners: readonly string[], parts: Parts): Promise<void> {
-  const { api, postgres, key, isControl } = parts
-  const pool = openPool(postgres.url, 10)
-  const accounts = createAccounts('api', { store: await createPostgresStore(pool), keys: [key] })
-  for (const owner of owners)
-    await accounts.save(isControl ? CLIENT_ID : owner, await api.credentialFor(owner))
+  const { refreshTokens, client, tokenUri } = parts.api
+  const pool = openPool(parts.databaseUrl, 10)
+  const store = await createPostgresStore(pool)
+  const accounts = createAccounts('api', { store, keys: [parts.key] })
+  for (const [index, refreshToken] of refreshTokens.entries()) {
+    const token = { accessToken: 'FAKE-expired', expiresAt: new Date(0), refreshToken }
+    const credential = new OAuthCredential({ ...token, ...client, tokenUri })
+    await accounts.save(parts.isControl ? CLIENT_ID : (owners[index] ?? ''), credential)
+  }
   await pool.end()
 }

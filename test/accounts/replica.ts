@@ -1,6 +1,7 @@
 // One of several replicas of an MCP server, whose users have connected accounts. It logs every call.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import { toNodeHandler } from '@modelcontextprotocol/node'
 import { createMcpHandler, McpServer, requireBearerAuth } from '@modelcontextprotocol/server'
 import { getCredentials } from 'mcp-credentials'
@@ -24,10 +25,13 @@ export interface ReplicaOrders {
 /** The id of the client that all users have. */
 export const CLIENT_ID = 'assistant'
 
-/** Tokens of 30 seconds: a lease lasts for ten. */
-export const refresh = {
-  timeoutSeconds: 5,
-  leewaySeconds: 12,
+/** How long a lease lasts. */
+export const LEASE_SECONDS = 14
+
+// For tokens of 30 seconds.
+const refresh = {
+  timeoutSeconds: LEASE_SECONDS - 5,
+  leewaySeconds: LEASE_SECONDS + 1,
   allowInsecureLoopback: true,
   fetch: (url: string | URL | Request, init: RequestInit = {}) => {
     const headers = new Headers(init.headers)
@@ -83,7 +87,8 @@ async function start(orders: ReplicaOrders): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-if (process.send !== undefined) {
+// Not where it is imported for its constants.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   // Whoever has started it is gone.
   process.once('disconnect', () => process.exit())
   process.once('message', async (orders: ReplicaOrders) => process.send?.(await start(orders)))

