@@ -32,6 +32,8 @@ export interface ToolCall {
 
 /** The result of a tool that did not run. */
 export interface RefusedResult {
+  /** As results of tools have it in most frameworks. */
+  [name: string]: unknown
   content: { type: 'text'; text: string }[]
   isError: true
 }

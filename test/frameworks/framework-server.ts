@@ -4,8 +4,13 @@ import { withCredentials } from 'mcp-credentials/mcp'
 import type { McpServerLike } from 'mcp-credentials/mcp'
 import { MCPServer, MCPTool } from 'mcp-framework'
 import type { MCPServerConfig } from 'mcp-framework'
+import { createRequire } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { z } from 'zod'
+import type { infer as Infer } from 'zod-3'
+
+// Its own zod, since it asks what a schema is an instance of.
+const { resolve } = createRequire(import.meta.resolve('mcp-framework'))
+const { z }: typeof import('zod-3') = await import(resolve('zod').replace(/cjs$/, 'js'))
 
 const [port, bare] = process.argv.slice(2)
 
@@ -19,7 +24,7 @@ class Answer extends MCPTool {
   override description = 'Answers its caller'
   override schema = schema
 
-  override async execute({ who, milliseconds }: z.infer<typeof schema>): Promise<string> {
+  override async execute({ who, milliseconds }: Infer<typeof schema>): Promise<string> {
     await sleep(milliseconds)
     return `the answer for ${who}`
   }
