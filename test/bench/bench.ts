@@ -57,6 +57,12 @@ const MEASURED = ['Node.js 20', 'Node.js 24']
 const calls = Object.fromEntries(
   MEASURED.map((runtime) => [runtime, run<Calls>('calls', runtime, short)]),
 )
+const steps = Object.fromEntries(
+  MEASURED.map((runtime) => [
+    runtime,
+    run<{ steps: Ratios; withoutSockets: Ratios }>('steps', runtime, short),
+  ]),
+)
 const http = Object.fromEntries(
   MEASURED.map((runtime) => [runtime, run<Ratios>('http', runtime, short)]),
 )
@@ -157,6 +163,23 @@ const loadRows = MEASURED.flatMap((runtime) =>
   ),
 )
 
+const stepRows = Object.keys(steps['Node.js 20']?.steps ?? {}).map((name) => [
+  name,
+  ...MEASURED.map((runtime) => {
+    const result = steps[runtime]?.steps[name]
+    const added = result ? number((result.nanoseconds - result.base) / 1000) : ''
+    return result && isVoid(result) ? `(${added})` : added
+  }),
+])
+
+const withoutSocketsRows = ['raw', 'adapter', 'redaction'].map((variant) => [
+  variant,
+  variant === 'redaction' ? '1.15, 1.15' : '',
+  ...MEASURED.map((runtime) =>
+    show(steps[runtime]?.withoutSockets[variant], variant === 'redaction' ? 1.15 : Infinity),
+  ),
+])
+
 const ratioRows = (ratios: Ratios) =>
   Object.entries(ratios).map(([name, result]) => [
     name,
@@ -216,6 +239,14 @@ ${table(['Streamable HTTP on loopback', ...MEASURED.flatMap((runtime) => [runtim
 100 clients at a time, a result of 2,000 bytes, the server in a process of its own:
 
 ${table(['', 'SDK', '', 'requests a second', 'processor time of a call'], loadRows)}`,
+  `A call of SDK v2 through \`createMcpHandler(...).fetch\`, without sockets, with a server for each request, to the same without
+the adapter; \`raw\` is the control:
+
+${table(['', 'budgets', ...MEASURED], withoutSocketsRows)}
+
+What a call is made of, in loops of their own, in microseconds beside the least that has to be done without:
+
+${table(['', ...MEASURED], stepRows)}`,
   `## redactSecrets
 
 On Node.js 24, with nothing to be found. To one \`String.includes\` over the same text; bold is what exceeds its budget:
