@@ -150,7 +150,8 @@ class WrappedServer {
       try {
         return await send.call(transport, clean, ...rest)
       } finally {
-        if (isResponse && call) call.isOver = true
+        // Tools have listeners on the signal.
+        if (isResponse && call) Object.assign(call, { isOver: true, signal: undefined })
       }
     }
   }

@@ -12,7 +12,10 @@ import type { CredentialSource } from './source.ts'
 
 /** Options of {@link createToolRunner}. */
 export interface CreateToolRunnerOptions extends AdapterOptions {
-  /** The upstream scopes that a tool needs, by its name; a credential that is known to lack one is refused. */
+  /**
+   * The upstream scopes that a tool needs, by its name; a credential that is known to lack one is refused. Where this throws,
+   * or gives anything but a list of names or `undefined`, the call is refused with `ERR_CREDENTIAL_UNAVAILABLE`.
+   */
   readonly scopes?: ((tool: string) => readonly string[] | undefined) | undefined
   /** `false` leaves secrets in what tools send; `except` names fields that are no secrets, such as `baseUrl`. */
   readonly redact?: false | { readonly except?: readonly string[] | undefined } | undefined
