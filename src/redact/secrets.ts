@@ -1,4 +1,4 @@
-// Which values are sought: those of the credential, and what their owner means by them.
+// What is sought: the values of a credential, what their owner means by them, and what encoders make of both.
 import { relatedSecrets } from '../credential.ts'
 import type { RelatedSecret as Secret, ResolvedCredential } from '../credential.ts'
 import { describeField } from '../grammar.ts'
@@ -36,11 +36,11 @@ export const isToken = (value: string): boolean => /^[\w.~+/=-]+$/.test(value)
 function partsOf(value: string): string[] {
   if (isToken(value)) return []
   const trimmed = value.trim()
-  let parts = trimmed.length < MIN_LENGTH ? [] : [trimmed]
-  let level = [value]
+  const parts = trimmed.length < MIN_LENGTH ? [] : [trimmed]
+  let level = new Set([value])
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
-    level = level.flatMap(openUp)
-    parts = parts.concat(level.filter((part) => part.split(/\s+/).some(isTelling)))
+    level = new Set([...level].flatMap(openUp))
+    for (const part of level) if (part.split(/\s+/).some(isTelling)) parts.push(part)
   }
   return parts
 }
@@ -50,7 +50,7 @@ const SCHEME = /^(?:bearer|basic|token)\s+(\S+)$/i
 // RFC 3986 section 3.2.1: behind the user's name.
 const PASSWORD = /^[a-z][a-z\d+.-]*:\/\/[^\s/?#:]*:(\S+)@/i
 // RFC 8259 section 7: a string, and what makes it the name of a member.
-const STRING = /"((?:[^"\\]|\\.)*)(?:"|$)(\s*:)?/g
+const STRING = /"((?:[^"\\]|\\[^]?)*)"?(\s*:)?/g
 
 /** What there is one step inside of a value: itself without escapes, lines, a token, a password, the strings of JSON. */
 function openUp(value: string): string[] {
@@ -58,7 +58,7 @@ function openUp(value: string): string[] {
   const strings = /^[{["]/.test(text) ? text.matchAll(STRING) : []
   return [
     ...undoText(value),
-    ...text.split(/\s*[\r\n]\s*/),
+    ...text.split(/[\r\n]+/).map((line) => line.trim()),
     ...(SCHEME.exec(text)?.slice(1) ?? []),
     ...(PASSWORD.exec(text)?.slice(1) ?? []),
     ...Array.from(strings, ([, string = '', colon]) => (colon ? '' : string)),
@@ -71,3 +71,54 @@ const isTelling = (word: string): boolean =>
   /[a-z]/i.test(word) &&
   /\d/.test(word) &&
   !/^[a-z][a-z\d+.-]*:\/\/|^[^@]+@[\w-]+(?:\.[\w-]+)+$/i.test(word)
+
+// What a secret is sought as, once escapes are undone: as it is, and its bytes in base64, in hex and as numbers.
+
+const inForm = (text: string): string => text.replace(/ /g, '+')
+
+/** The secret as text: as it is, as UTF-8 read as Latin-1, with the spaces of a form; each also with its own escapes undone. */
+export function plainForms(secret: string): Set<string> {
+  const asIs = [secret, ...bytesOf(secret)]
+  const forms = [...asIs, ...asIs.map(inForm)]
+  const undone = forms.flatMap(undoText).filter((text) => text.length >= MIN_LENGTH)
+  return new Set([...forms, ...undone, ...undone.map(inForm)])
+}
+
+/** The secret's bytes in base64, in hex and as numbers, without anything between them. */
+export const encodedForms = (secret: string): string[] =>
+  bytesOf(secret).flatMap((bytes) => [
+    ...base64Forms(bytes),
+    ...hexForms(bytes),
+    Array.from(bytes, (byte) => byte.charCodeAt(0)).join(''),
+  ])
+
+/** The bytes of a text, a character each: of UTF-8 and, where that can write it, of Latin-1. */
+export function bytesOf(text: string): string[] {
+  // A JSON value in a secret may hold half of a surrogate pair. There may be no TextEncoder.
+  const percent = encodeURIComponent(text.replace(/[\ud800-\udfff]/gu, '\ufffd'))
+  const bytes = percent.replace(/%(..)/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  )
+  return bytes !== text && /^[\0-\xff]*$/.test(text) ? [bytes, text] : [bytes]
+}
+
+export function hexForms(bytes: string): string[] {
+  const hex = bytes.replace(/[^]/g, (byte) => (256 + byte.charCodeAt(0)).toString(16).slice(1))
+  return [hex, hex.toUpperCase()]
+}
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+
+/** What base64 makes of the bytes wherever they start, without the characters at both ends that others have a part in. */
+export function base64Forms(bytes: string): string[] {
+  return [0, 1, 2].map((before) => {
+    const padded = '\0'.repeat(before) + bytes
+    let text = ''
+    // Six bits each, of a byte and the next.
+    for (let bit = 0; bit + 6 <= padded.length * 8; bit += 6) {
+      const pair = (padded.charCodeAt(bit >> 3) << 8) | padded.charCodeAt((bit >> 3) + 1)
+      text += ALPHABET.charAt((pair >> (10 - (bit & 7))) & 63)
+    }
+    return text.slice(Math.ceil((before * 8) / 6))
+  })
+}
