@@ -107,7 +107,8 @@ export async function using(
 export async function listen(
   listener: RequestListener,
 ): Promise<{ url: URL; close: () => Promise<void> }> {
-  const server = createServer(listener).listen(0, '127.0.0.1')
+  // A thousand connect at once: on a busy machine more wait than the usual 511, and who is dropped hangs for five minutes.
+  const server = createServer(listener).listen({ port: 0, host: '127.0.0.1', backlog: 4096 })
   await once(server, 'listening')
   return {
     url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`),
