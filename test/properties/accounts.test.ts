@@ -169,7 +169,8 @@ class World {
       assert(account)
       if (token !== undefined && account.grant === grant) account.token = token
       if (answer.kind === 'refused' && account.grant === grant) account.isRefused = true
-      if (process === undefined) continue
+      // What was refused for good needs no pause: it is not asked for again.
+      if (process === undefined || answer.kind === 'refused') continue
       const asked = answer.kind === 'busy' ? answer.retryAfter : undefined
       const least = (asked ?? 1) * SECOND
       const now = Date.now()

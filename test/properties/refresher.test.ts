@@ -11,6 +11,7 @@ import type { Answer, Token } from './token-server.ts'
 const tokenUri = 'https://auth.example/token'
 const SECOND = 1000
 const LEEWAY = 60
+const HOUR = 3600
 
 type Given = OAuthCredential | RefreshGrant
 
@@ -26,6 +27,8 @@ class Account {
   readonly rejected = new Set<string>()
   /** Of the last failure: when it was, how long nobody may ask again, and when somebody has to. */
   failure: { readonly at: number; readonly atLeast: number; readonly atMost: number } | undefined
+  /** A clock that is set back may end a pause, or have one go on. */
+  isClockSetBack = false
   /** Since when a second successor by force may be refused. */
   forcedAt = -Infinity
   hasUnsaved = false
@@ -133,12 +136,11 @@ function learnOfSave(account: Account): void {
 type Duty = 'must not' | 'may' | 'must'
 
 /** Whether somebody has to ask the token endpoint. */
-function duty({ failure }: Account): Duty {
+function duty({ failure, isClockSetBack }: Account): Duty {
+  if (failure?.atLeast === Infinity) return 'must not'
+  if (isClockSetBack) return 'may'
   if (failure === undefined) return 'must'
   const since = Date.now() - failure.at
-  if (failure.atLeast === Infinity) return 'must not'
-  // A clock that was set back may end a pause.
-  if (since < 0) return 'may'
   if (since < failure.atLeast) return 'must not'
   return since > failure.atMost ? 'must' : 'may'
 }
@@ -283,8 +285,7 @@ class Calls implements fc.AsyncCommand<Model, Real> {
       const given = account.holder(pick)
       account.isKnown ||= force || !outlasts(tokenOf(given), LEEWAY)
       if (force) account.forcedAt = Date.now()
-      if (force) for (const token of account.grant.issued.keys()) account.rejected.add(token)
-      return { account, given, outcome: settle(real.refresh(given, { force })) }
+      return { account, given, force, outcome: settle(real.refresh(given, { force })) }
     })
     const settled = await Promise.all(
       started.map(async (call) => ({ ...call, outcome: await call.outcome })),
@@ -294,7 +295,9 @@ class Calls implements fc.AsyncCommand<Model, Real> {
       assert(account)
       learn(account, answer, token)
     }
-    for (const { account, given, outcome } of settled) {
+    for (const { account, given, force, outcome } of settled) {
+      // It may have come in after an answer to the others.
+      if (force) for (const token of account.grant.issued.keys()) account.rejected.add(token)
       if (real.failingSaves < saves) learnOfSave(account)
       const refreshTokens = [account.grant.refreshToken, ...account.grant.replaced]
       checkOutcome(account, given, outcome, refreshTokens)
@@ -319,8 +322,11 @@ class Advance implements fc.AsyncCommand<Model, Real> {
     return true
   }
 
-  async run(): Promise<void> {
+  async run({ accounts }: Model): Promise<void> {
     this.clock.time += this.seconds * SECOND
+    if (this.seconds < 0) for (const account of accounts) account.isClockSetBack = true
+    // After so long all pauses are over.
+    if (this.seconds > HOUR) for (const account of accounts) account.isClockSetBack = false
   }
 
   toString(): string {
