@@ -829,12 +829,25 @@ describe('size', () => {
 })
 
 test('what is made of beginnings of a secret alone is withheld, and the rest stays', () => {
-  const secret = `${'a'.repeat(2000)}b0123456789c`
-  const holder = new StaticCredential({ secret })
-  const hostile = `${'a'.repeat(20_000)}-b0123456789c-`
-  const clean = redactSecrets(`before. ${hostile}${'. behind'.repeat(5000)}`, holder)
-  assert.match(clean, /^before\. a+\[redacted\][. behind]+$/)
-  assert(!clean.includes('b0123'))
+  const end = 'b0123456789c'
+  const holder = new StaticCredential({ secret: `${'a'.repeat(2000)}${end}` })
+  const [before, behind] = ['before. '.repeat(5000), ' .behind'.repeat(5000)]
+  const clean = redactSecrets(`${before}${`${'a'.repeat(1000)}${end}`.repeat(20)}${behind}`, holder)
+  assert.match(clean, /^before\. [before. ]+\[redacted\][ .behind]+ \.behind$/)
+  assert(!clean.includes(end))
+})
+
+test('a value that is made to be costly, taken to pieces', () => {
+  const costly = [
+    `a${' '.repeat(5000)}1`,
+    `["${'\\"'.repeat(5000)}\\`,
+    '%2525252541'.repeat(500),
+    `["FAKE-0123456789\\\n", "${'\\"'.repeat(9)}`,
+  ]
+  for (const secret of costly) {
+    const holder = new StaticCredential({ secret })
+    assert.equal(redactSecrets(`before ${secret} behind`, holder), 'before [redacted] behind')
+  }
 })
 
 test('a look that runs out of stack is no reason to pass', () => {

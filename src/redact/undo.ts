@@ -41,6 +41,8 @@ function decode([escape, percent, hex, decimal, name]: RegExpMatchArray): string
 const codePoint = (code: number): string => String.fromCodePoint(Math.min(code, 0x10ffff))
 
 function decodePercent(bytes: string): string {
+  // A lone byte, for which decodeURIComponent takes long to throw.
+  if (bytes.length === 3) return codePoint(Number.parseInt(bytes.slice(1), 16))
   try {
     return decodeURIComponent(bytes)
   } catch {
