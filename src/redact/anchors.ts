@@ -1,6 +1,6 @@
 // Where in a text it is worth to undo anything: around anchors, pieces of secrets that no encoder changes, and in dumps.
 import { hashAt, merge } from './needles.ts'
-import { base64Forms, bytesOf, hexForms, plainForms } from './forms.ts'
+import { base64Forms, bytesOf, hexForms, plainForms } from './secrets.ts'
 import type { Range } from './undo.ts'
 
 // Longer anchors let more of a text be skipped, shorter ones are there in more secrets.

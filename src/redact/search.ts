@@ -1,9 +1,8 @@
 import type { RelatedSecret } from '../credential.ts'
 import { REDACTED } from '../grammar.ts'
 import { createWindows, mayHold } from './anchors.ts'
-import { encodedForms, plainForms } from './forms.ts'
 import { merge, Needles } from './needles.ts'
-import { isToken, MIN_LENGTH, withParts } from './secrets.ts'
+import { encodedForms, isToken, MIN_LENGTH, plainForms, withParts } from './secrets.ts'
 import { squeezedOf, undoneOf } from './undo.ts'
 import type { Range } from './undo.ts'
 

@@ -11,10 +11,10 @@ export interface Layer {
 
 const X = '[\\dA-Fa-f]'
 const NEXT = `%[89ABab]${X}`
-// RFC 3986 section 2.1: bytes of ASCII, characters of UTF-8, or else a byte of Latin-1.
-const PERCENT = `(?:%[0-7]${X})+|%[CDcd]${X}${NEXT}|%[Ee]${X}(?:${NEXT}){2}|%[Ff][0-4](?:${NEXT}){3}|%${X}{2}`
-// JSON (RFC 8259 section 7), JavaScript and its old `escape`, HTML.
-const HEX = String.raw`[%\\]u${X}{4}|\\x${X}{2}|\\u\{${X}{1,6}\}|&#[Xx]${X}{1,6};`
+// RFC 3986 section 2.1: bytes of ASCII, characters of UTF-8.
+const PERCENT = `(?:%[0-7]${X})+|%[CDcd]${X}${NEXT}|%[Ee]${X}(?:${NEXT}){2}|%[Ff][0-4](?:${NEXT}){3}`
+// A byte of Latin-1, JSON (RFC 8259 section 7), JavaScript and its old `escape`, HTML.
+const HEX = String.raw`%${X}{2}|[%\\]u${X}{4}|\\x${X}{2}|\\u\{${X}{1,6}\}|&#[Xx]${X}{1,6};`
 const DECIMAL = String.raw`&#\d{1,7};`
 const NAMED = String.raw`&[A-Za-z]{2,8};|\\[0bfnrtv]`
 // A quote in quotes of a shell; punctuation behind a backslash, as in Markdown; a quote that is doubled: YAML, SQL, CSV.
@@ -33,7 +33,8 @@ const NAMES = new Map(
 
 function decode([escape, percent, hex, decimal, name]: RegExpMatchArray): string {
   if (percent !== undefined) return decodePercent(percent)
-  if (hex !== undefined) return codePoint(Number.parseInt(hex.replace(/^..[^\da-f]?/i, ''), 16))
+  if (hex !== undefined)
+    return codePoint(Number.parseInt(hex.replace(/^(?:%u?|\\[ux]\{?|&#x)/i, ''), 16))
   if (decimal !== undefined) return codePoint(Number(decimal.slice(2, -1)))
   return name === undefined ? escape.slice(-1) : (NAMES.get(name) ?? escape)
 }
@@ -41,8 +42,6 @@ function decode([escape, percent, hex, decimal, name]: RegExpMatchArray): string
 const codePoint = (code: number): string => String.fromCodePoint(Math.min(code, 0x10ffff))
 
 function decodePercent(bytes: string): string {
-  // A lone byte, for which decodeURIComponent takes long to throw.
-  if (bytes.length === 3) return codePoint(Number.parseInt(bytes.slice(1), 16))
   try {
     return decodeURIComponent(bytes)
   } catch {

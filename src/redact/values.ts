@@ -118,10 +118,7 @@ export class Redaction {
 
   #redactBytes(value: Bytes): unknown {
     const copy = copyOf(value)
-    const isView = ArrayBuffer.isView(copy)
-    const bytes = isView
-      ? new Uint8Array(copy.buffer, copy.byteOffset, copy.byteLength)
-      : new Uint8Array(copy)
+    const bytes = new Uint8Array(ArrayBuffer.isView(copy) ? copy.buffer : copy)
     const ranges = this.#find(textOf(bytes))
     for (const [start, end] of ranges) bytes.fill(STAR, start, end)
     return ranges.length === 0 ? value : copy
@@ -211,10 +208,11 @@ type Bytes = ArrayBuffer | ArrayBufferView<ArrayBuffer>
 const isBytes = (value: object): value is Bytes =>
   isA(value, / (?:U?[Ii]nt8(?:Clamped)?Array|DataView|(?:Shared)?ArrayBuffer)]/)
 
+/** Of a view, with nothing but what it shows. */
 function copyOf(value: Bytes): Bytes {
   if (!ArrayBuffer.isView(value)) return value.slice(0)
   if (!isA(value, / DataView]/)) return Uint8Array.prototype.slice.call(value)
-  return new DataView(value.buffer.slice(0), value.byteOffset, value.byteLength)
+  return new DataView(value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength))
 }
 
 /** A text of character codes; of bytes, as Latin-1. */
