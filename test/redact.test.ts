@@ -232,7 +232,11 @@ describe('a secret is found', () => {
     ['five rounds', 'FAKE/0123', 'FAKE%25252525252F0123'.replace('252525', '2525')],
     ['a value with escapes of its own', 'FAKE%2F\\u0041-0', 'FAKE/A-0'],
     ['that value, escaped again', 'FAKE%2F&amp;-0', 'FAKE%2F&amp;amp;-0'],
-    ['what is no character', 'FAKE-0123', '&#9999999;&#xffffff;%ff%ed%a0%80%u12\\u{}\\x4&none;FAKE-0123'],
+    [
+      'what is no character',
+      'FAKE-0123',
+      '&#9999999;&#xffffff;%ff%ed%a0%80%u12\\u{}\\x4&none;FAKE-0123',
+    ],
   ]
   for (const [how, secret, text] of undone) {
     test(`undone: ${how}`, () => {
