@@ -69,10 +69,7 @@ export async function signHeaders(
 ): Promise<Record<string, string>> {
   assertOptions(options, 'signHeaders', { audience: ['string'], time: ['date'] })
   if (isWebHeaders(headers))
-    throw misuse(
-      'ERR_INVALID_ARG_TYPE',
-      'signHeaders takes a record: Object.fromEntries(headers) makes one of Headers.',
-    )
+    throw misuse('ERR_INVALID_ARG_TYPE', 'signHeaders takes a record: Object.fromEntries(headers).')
   const { audience, time = new Date() } = options
   const seconds = Math.floor(time.getTime() / 1000)
   if (!(seconds >= 0))

@@ -593,7 +593,7 @@ describe('mistakes that are found later:', () => {
     await assert.rejects(call(signHeaders, new Headers(), key) as Promise<unknown>, {
       name: 'TypeError',
       code: ARG_TYPE,
-      message: 'signHeaders takes a record: Object.fromEntries(headers) makes one of Headers.',
+      message: 'signHeaders takes a record: Object.fromEntries(headers).',
     })
   })
 

@@ -440,7 +440,7 @@ describe('misuse is a TypeError', () => {
       [
         'Web Headers, of which it would sign nothing',
         [new Headers(headers), key],
-        'signHeaders takes a record: Object.fromEntries(headers) makes one of Headers.',
+        'signHeaders takes a record: Object.fromEntries(headers).',
         'ERR_INVALID_ARG_TYPE',
       ],
     ]
