@@ -45,7 +45,7 @@ const ADAPTER_BUDGET = 110
 const OVERRUNS: Readonly<Record<string, number>> = {
   core: 1721,
   redact: 599,
-  oauth: 631,
+  oauth: 632,
   accounts: 617,
   tool: 249,
   upstream: 168,
