@@ -28,10 +28,8 @@ function subtleCrypto(): Subtle {
 
 const encode = (text: string): Bytes => new runtime.TextEncoder().encode(text)
 
-function importKey(key: Bytes): Promise<object> {
-  const algorithm = { name: 'HMAC', hash: 'SHA-256' }
-  return subtleCrypto().importKey('raw', key, algorithm, false, ['sign', 'verify'])
-}
+const importKey = (key: Bytes): Promise<object> =>
+  subtleCrypto().importKey('raw', key, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify'])
 
 /** A copy: the caller may wipe its bytes before the first request comes. */
 function bytesOf(key: SigningKey): Bytes {
@@ -39,7 +37,7 @@ function bytesOf(key: SigningKey): Bytes {
   if (bytes instanceof Uint8Array && bytes.length >= 32) return Uint8Array.from(bytes)
   throw misuse(
     'ERR_INVALID_ARG_VALUE',
-    'A key for signatures must be a string or bytes, of at least 32 bytes: openssl rand -hex 32 makes one.',
+    'A key has at least 32 bytes: openssl rand -hex 32 makes one.',
   )
 }
 
@@ -71,10 +69,7 @@ export async function signHeaders(
 ): Promise<Record<string, string>> {
   assertOptions(options, 'signHeaders', { audience: ['string'], time: ['date'] })
   if (isWebHeaders(headers))
-    throw misuse(
-      'ERR_INVALID_ARG_TYPE',
-      'signHeaders takes a record: Object.fromEntries(headers) makes one of Headers.',
-    )
+    throw misuse('ERR_INVALID_ARG_TYPE', 'signHeaders takes a record: Object.fromEntries(headers).')
   const { audience, time = new Date() } = options
   const seconds = Math.floor(time.getTime() / 1000)
   if (!(seconds >= 0))
@@ -101,9 +96,8 @@ function textToSign(seconds: number, audience = '', headers: readonly [string, s
   // many spaces in its middle would take the square of its length.
   const byName = headers.map(([name, value]) => ({ name: name.toLowerCase(), value: value.trim() }))
   byName.sort((a, b) => (a.name < b.name ? -1 : 1))
-  return ['v1', seconds, audience, ...byName.map(({ name, value }) => `${name}:${value}`)].join(
-    '\n',
-  )
+  const lines = byName.map(({ name, value }) => `${name}:${value}`)
+  return ['v1', seconds, audience, ...lines].join('\n')
 }
 
 /** Options of {@link createSignatureVerifier}. */

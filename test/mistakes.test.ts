@@ -408,7 +408,7 @@ const ofTheProgrammer: Mistake[] = [
     'the key of the signature is a password',
     () => createSignatureVerifier({ keys: ['correct horse'] }),
     ARG_VALUE,
-    'A key for signatures must be a string or bytes, of at least 32 bytes: openssl rand -hex 32 makes one.',
+    'A key has at least 32 bytes: openssl rand -hex 32 makes one.',
   ],
   [
     'the key of the signature is in no list',
@@ -593,7 +593,7 @@ describe('mistakes that are found later:', () => {
     await assert.rejects(call(signHeaders, new Headers(), key) as Promise<unknown>, {
       name: 'TypeError',
       code: ARG_TYPE,
-      message: 'signHeaders takes a record: Object.fromEntries(headers) makes one of Headers.',
+      message: 'signHeaders takes a record: Object.fromEntries(headers).',
     })
   })
 

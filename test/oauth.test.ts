@@ -121,6 +121,18 @@ describe('fromTokenResponse', () => {
     })
   }
 
+  test('takes a credential for the client as well', () => {
+    const client = { clientId, clientSecret: 'FAKE-client-secret', tokenUri, extra: { a: 'b' } }
+    const old = new OAuthCredential({ accessToken: 'FAKE-old', ...client })
+    const fresh = fromTokenResponse(token, old)
+    assert.equal(fresh.accessToken, secret)
+    const { clientSecret, extra } = fresh
+    assert.deepEqual(
+      [fresh.clientId, clientSecret, fresh.tokenUri, extra['a']],
+      Object.values({ ...client, extra: 'b' }),
+    )
+  })
+
   test('knows no scopes where none are known to have been asked for', () => {
     assert.equal(fromTokenResponse(token, {}).scopes, undefined)
   })

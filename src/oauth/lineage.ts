@@ -35,12 +35,13 @@ export class Lineage {
     renew: () => Promise<OAuthCredential>,
   ): Promise<OAuthCredential> {
     const { pause } = this
-    const isForced = refused !== undefined && !(pause.isOn && pause.error === undefined)
+    const hasFailed = pause.isOn && pause.error !== undefined
+    const isForced = refused !== undefined && (hasFailed || !pause.isOn)
     if (isForced) this.rejected = refused
     const newest = this.#newest(given, this.rejected)
     if (newest?.isExpired(leewaySeconds) === false) return newest
     try {
-      if (pause.isOn && pause.error !== undefined) throw pause.error
+      if (hasFailed) throw pause.error
       const successor = await renew()
       if (successor.accessToken === this.rejected) this.rejected = undefined
       if (isForced && !pause.isOn) pause.begin()

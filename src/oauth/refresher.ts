@@ -153,7 +153,7 @@ async function saveAll(
     // What has been refreshed meanwhile is saved as well, and last.
     while (lineage.unsaved instanceof OAuthCredential) {
       const credential = lineage.unsaved
-      await inTime(timeoutSeconds, 'onRefresh', async () => onRefresh?.(credential))
+      await inTime(timeoutSeconds, 'onRefresh', () => Promise.resolve(onRefresh?.(credential)))
       if (lineage.unsaved === credential) lineage.unsaved = undefined
     }
   } catch (error) {

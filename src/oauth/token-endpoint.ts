@@ -69,14 +69,11 @@ export function requestRefresh(
   grant: RefreshGrant,
   options: TokenEndpointOptions,
 ): Promise<OAuthCredential> {
-  // A credential is one too, and nothing is to be had by spreading that.
-  const { refreshToken, clientId, clientSecret, tokenUri, scopes, extra } = grant
   const form: Form = [
     ['grant_type', 'refresh_token'],
-    ['refresh_token', refreshToken],
+    ['refresh_token', grant.refreshToken],
   ]
-  const expected = { refreshToken, clientId, clientSecret, tokenUri, scopes, extra }
-  return requestToken(form, expected, options)
+  return requestToken(form, grant, options)
 }
 
 /** Names and values; a name may be there more than once. */

@@ -1,10 +1,12 @@
 import { OAuthCredential } from '../credential.ts'
-import type { RefreshGrant } from '../env.ts'
+import type { OAuthProperties } from '../credential.ts'
 import { assertObject, CredentialError, invalidCredential } from '../errors.ts'
 import { CredentialRefreshError } from './errors.ts'
 
 /** The OAuth client that an access token was issued to, and what the credential is to have as `extra`. */
-export type TokenClient = Partial<Omit<RefreshGrant, 'refreshToken' | 'scopes'>>
+export type TokenClient = Partial<
+  Pick<OAuthProperties, 'clientId' | 'clientSecret' | 'tokenUri' | 'extra'>
+>
 
 /** What a token endpoint answers (RFC 6749 sections 5.1 and 5.2), such as what `oauth4webapi` gives. */
 export type TokenResponse = Readonly<Partial<Record<Member, unknown>>>
@@ -28,8 +30,13 @@ export function fromTokenResponse(
   requestedScopes?: readonly string[],
 ): OAuthCredential {
   assertObject(response, 'The answer of a token endpoint', "{ access_token: '…' }")
-  return readTokenResponse(response, { ...client, scopes: requestedScopes }, Date.now())
+  // By name: a credential may be given for the client, and nothing is to be had by spreading that.
+  const { clientId, clientSecret, tokenUri, extra } = client
+  const expected = { clientId, clientSecret, tokenUri, extra, scopes: requestedScopes }
+  return readTokenResponse(response, expected, Date.now())
 }
+
+type Expected = Partial<OAuthProperties>
 
 /**
  * As fromTokenResponse, for what was asked for at `time`. Of what is `expected`, the answer need not repeat the scopes and the
@@ -37,7 +44,7 @@ export function fromTokenResponse(
  */
 export function readTokenResponse(
   response: TokenResponse,
-  expected: Partial<RefreshGrant>,
+  expected: Expected,
   time: number,
   status?: number,
 ): OAuthCredential {
@@ -58,11 +65,7 @@ const isRefreshToken = (value: unknown): value is string =>
 
 const TEN_YEARS = 10 * 365 * 24 * 60 * 60
 
-function toCredential(
-  response: TokenResponse,
-  expected: Partial<RefreshGrant>,
-  time: number,
-): OAuthCredential {
+function toCredential(response: TokenResponse, expected: Expected, time: number): OAuthCredential {
   if (response.error) throw invalidCredential('it is an error.')
   const type = text(response, 'token_type')
   if (!type) throw invalidCredential('token_type is missing.')
@@ -74,8 +77,9 @@ function toCredential(
   const scopes = scope === undefined ? expected.scopes : splitScope(scope)
   const seconds = lifetime(response.expires_in)
   const expiresAt = seconds === undefined ? undefined : new Date(time + seconds * 1000)
-  const properties = { ...expected, accessToken, refreshToken, scopes, expiresAt }
-  return new OAuthCredential(properties, MEMBERS)
+  const { clientId, clientSecret, tokenUri, extra } = expected
+  const ofClient = { clientId, clientSecret, tokenUri, extra }
+  return new OAuthCredential({ ...ofClient, accessToken, refreshToken, scopes, expiresAt }, MEMBERS)
 }
 
 // For the messages of its errors.
