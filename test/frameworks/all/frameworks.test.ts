@@ -114,7 +114,9 @@ async function startAgents(): Promise<Serving> {
     conditions: ['workerd', 'worker', 'browser'],
     alias: { 'cloudflare:email': `${folder}/email.ts` },
     external: ['cloudflare:*', 'node:*', ...builtinModules],
-    banner: { js: `import { createRequire } from 'node:module'\nconst require = createRequire('/')` },
+    banner: {
+      js: `import { createRequire } from 'node:module'\nconst require = createRequire('/')`,
+    },
     logLevel: 'silent',
   })
   const port = await freePort()
