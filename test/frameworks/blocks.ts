@@ -1,9 +1,10 @@
 // The blocks of docs/frameworks.md, as files beside the tools that they import.
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const root = fileURLToPath(new URL('../../../', import.meta.url))
+const [root = ''] = fileURLToPath(import.meta.url).split('test/frameworks/')
 
 /** By the names of the files that their first lines have. */
 export function readBlocks(): Map<string, string> {
@@ -13,12 +14,18 @@ export function readBlocks(): Map<string, string> {
 }
 
 /** Compiles some of them into a folder; returns what the compiler complains of. */
-export function compileBlocks(names: readonly string[], folder: string, options = {}): string {
+export function compileBlocks(
+  names: readonly string[],
+  folder: string,
+  options = {},
+  more: readonly string[] = [],
+): string {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   const blocks = readBlocks()
   for (const name of names) writeFileSync(`${folder}/${name}`, blocks.get(name) ?? 'absent')
-  copyFileSync(`${root}test/frameworks/tools.ts`, `${folder}/tools.ts`)
+  for (const path of [`${root}test/frameworks/tools.ts`, ...more])
+    copyFileSync(path, `${folder}/${basename(path)}`)
   const compilerOptions = {
     target: 'es2022',
     module: 'nodenext',

@@ -18,7 +18,7 @@ const BLOCKS = [
   'tmcp.ts',
 ]
 // Their test is of its own, since their installation takes long: all/frameworks.test.ts.
-const HEAVY: string[] = []
+const HEAVY = ['nest.ts', 'agents.ts', 'mcp-use.ts', 'xmcp.ts', 'mastra.ts']
 
 const FRAMEWORKS: [name: string, args: string[]][] = [
   ['@modelcontextprotocol/express', ['express']],
