@@ -165,7 +165,7 @@ export class ConnectRequiredError extends CredentialError {
     this.url = url
     this.scopes = Object.freeze([...scopes])
     this.isConnected = isConnected
-    observe(this)
+    for (const observe of observers) observe(this)
   }
 }
 
@@ -178,10 +178,10 @@ const CONNECT_KINDS = {
 } as const
 
 // The SDKs make a text of what a tool throws, so that the scope of the call is told of the error when it is made.
-let observe: (error: ConnectRequiredError) => void = () => undefined
+const observers: ((error: ConnectRequiredError) => void)[] = []
 
-export function observeConnectErrors(observer: typeof observe): void {
-  observe = observer
+export function observeConnectErrors(observer: (error: ConnectRequiredError) => void): void {
+  observers.push(observer)
 }
 
 /** A value breaks its grammar. */

@@ -102,25 +102,21 @@ export function dateProblem(date: unknown): Problem {
 
 // RFC 3339 section 5.6, date-time; looser where people are: a space for T, no seconds, +0100, +01, no offset, no time. Without
 // leap seconds, :60, which a Date does not have.
-const TIME = /(\d\d:\d\d)(?:(:\d\d)(?:\.(\d+))?)?/.source
+const DATE = /\d{4}-(?:0[1-9]|1[0-2])-(\d\d)/.source
+const TIME = /((?:[01]\d|2[0-3]):[0-5]\d)(?:(:[0-5]\d)(?:\.(\d+))?)?/.source
 const OFFSET = /[Zz]|([+-](?:[01]\d|2[0-3]))(?::?([0-5]\d))?/.source
-const TIMESTAMP = new RegExp(`^(\\d{4}-\\d\\d-\\d\\d)(?:[Tt ]${TIME}(?:${OFFSET})?)?$`)
+const TIMESTAMP = new RegExp(`^(${DATE})(?:[Tt ]${TIME}(?:${OFFSET})?)?$`)
 
 /** Date.parse must not decide: it takes "0" and 30 February, and reads a time without an offset as local time. */
 export function parseTimestamp(text: string, name: string): Date {
-  const [
-    ,
-    day = '',
-    time = '00:00',
-    seconds = ':00',
-    fraction = '',
-    hours = '+00',
-    minutes = '00',
-  ] = TIMESTAMP.exec(text) ?? []
-  const local = `${day}T${time}${seconds}.${`${fraction}000`.slice(0, 3)}`
-  // 30 February and 24:00 come out as others, and what is no time at all as null.
-  if (new Date(`${local}Z`).toJSON() === `${local}Z`) return new Date(`${local}${hours}:${minutes}`)
-  throw invalidCredential(`${name} must be a time as in RFC 3339, such as 2026-05-04T12:00:00Z.`)
+  const [, date = '', day, time = '00:00', seconds = ':00', fraction = '', hours, minutes = '00'] =
+    TIMESTAMP.exec(text) ?? []
+  const local = `${date}T${time}${seconds}.${`${fraction}000`.slice(0, 3)}`
+  const inUtc = new Date(`${local}Z`)
+  // 30 February has become another day.
+  if (inUtc.getUTCDate() !== Number(day))
+    throw invalidCredential(`${name} must be a time as in RFC 3339, such as 2026-05-04T12:00:00Z.`)
+  return hours === undefined ? inUtc : new Date(`${local}${hours}:${minutes}`)
 }
 
 // Forms and JSON

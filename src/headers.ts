@@ -41,9 +41,16 @@ export const HEADERS = {
 type Property = keyof typeof HEADERS
 type ReadHeader = (property: Property) => string | undefined
 
-const PROPERTIES = new Map<string, Property>()
-for (const property of Object.keys(HEADERS) as Property[])
-  PROPERTIES.set(HEADERS[property].toLowerCase(), property)
+const LOWER_CASE: Readonly<Record<Property, string>> = {
+  accessToken: 'x-mcp-cred-access-token',
+  fields: 'x-mcp-cred-fields',
+  scopes: 'x-mcp-cred-scopes',
+  extra: 'x-mcp-cred-extra',
+  expiresAt: 'x-mcp-cred-expires-at',
+}
+const PROPERTIES = new Map(
+  Object.entries(LOWER_CASE).map(([property, name]) => [name, property as Property]),
+)
 
 /** Options of {@link parseHeaders}. */
 export interface ParseHeadersOptions {
@@ -90,7 +97,7 @@ export function parseHeaders(
 
 function readerOf(headers: WebHeaders | HeaderRecord): ReadHeader {
   if (isWebHeaders(headers))
-    return (property) => singleValue(headers.get(HEADERS[property].toLowerCase()), property)
+    return (property) => singleValue(headers.get(LOWER_CASE[property]), property)
   const found = new Map<Property, string | undefined>()
   for (const name of Object.keys(headers)) {
     const property = PROPERTIES.get(name.toLowerCase())

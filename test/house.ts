@@ -28,7 +28,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 }
 
 const BUDGETS: Readonly<Record<string, number>> = {
-  core: 1150,
+  core: 1730,
   redact: 560,
   oauth: 420,
   accounts: 440,

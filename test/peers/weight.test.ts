@@ -25,8 +25,8 @@ async function sizeOf(contents: string): Promise<number> {
 const FOUR = 'parseEnv, parseHeaders, runWithCredentials, getCredentials'
 /** The budget, and the limit: what it is exceeded by now may not get more. */
 const WEIGHTS: [what: string, contents: string, budget: number, limit: number][] = [
-  ['four functions', `export { ${FOUR} } from 'mcp-credentials'`, 6, 8.7],
-  ['the core', `export * from 'mcp-credentials'`, 7.5, 12],
+  ['four functions', `export { ${FOUR} } from 'mcp-credentials'`, 6, 8.2],
+  ['the core', `export * from 'mcp-credentials'`, 7.5, 11.3],
   [
     'the core and the MCP adapter, with redaction',
     `export * from 'mcp-credentials'\nexport * from 'mcp-credentials/mcp'`,
