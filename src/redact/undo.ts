@@ -4,7 +4,10 @@
 export type Range = [start: number, end: number]
 
 /** A text as it is, or with something undone in it; and which part of the original a part of it was. */
-export type Layer = { readonly text: string; readonly toOriginal: (part: Range) => Range }
+export interface Layer {
+  readonly text: string
+  readonly toOriginal: (part: Range) => Range
+}
 
 const X = '[\\dA-Fa-f]'
 const NEXT = `%[89ABab]${X}`
