@@ -83,6 +83,8 @@ async function start(orders: ReplicaOrders): Promise<number> {
     },
   })
   const server = createServer((request, response) => void handle(request as never, response))
+  // Longer than nginx keeps a connection: it must not use one that is just being closed.
+  server.keepAliveTimeout = 90_000
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   return (server.address() as AddressInfo).port
 }
