@@ -4,7 +4,7 @@ import type { Layer, Range } from './undo.ts'
 type Needle = readonly [text: string, name: string]
 
 // A needle is known by its first 16 characters, a shorter one by its first 8.
-const BEGINNINGS = [2 * MIN_LENGTH, MIN_LENGTH]
+const [LONG, SHORT] = [16, MIN_LENGTH]
 
 // What a text may cost that is made to match the beginnings of needles: so many comparisons for each character. A text that
 // costs more is withheld.
@@ -22,8 +22,7 @@ export class Needles {
   constructor(names: ReadonlyMap<string, string>) {
     // The longest first.
     for (const needle of [...names].sort(([a], [b]) => b.length - a.length)) {
-      const length = BEGINNINGS.find((length) => length <= needle[0].length)
-      const beginning = needle[0].slice(0, length)
+      const beginning = needle[0].slice(0, needle[0].length < LONG ? SHORT : LONG)
       const alike = this.#needles.get(beginning)
       if (alike) alike.push(needle)
       else this.#needles.set(beginning, [needle])
@@ -52,8 +51,11 @@ export class Needles {
     return ranges.map(toOriginal)
   }
 
-  #candidatesAt(text: string, at: number): Needle[] {
-    return BEGINNINGS.flatMap((length) => this.#needles.get(text.slice(at, at + length)) ?? [])
+  #candidatesAt(text: string, at: number): readonly Needle[] {
+    const long = this.#needles.get(text.slice(at, at + LONG)) ?? []
+    const short = this.#needles.get(text.slice(at, at + SHORT)) ?? []
+    if (long.length === 0) return short
+    return short.length === 0 ? long : [...long, ...short]
   }
 }
 
