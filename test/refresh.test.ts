@@ -705,13 +705,18 @@ describe('force', () => {
       const { fetch, sent, reused } = rotating(first, { expires_in: 3600 })
       const refresh = createRefresher({ fetch })
       const valid = expired(first, { expiresAt: inSeconds(3600) })
-      const all: Promise<OAuthCredential>[] = []
+      const plain: Promise<OAuthCredential>[] = []
+      const forced: Promise<OAuthCredential>[] = []
       for (let call = 0; call < 50; call++) {
-        all.push(refresh(valid), refresh(valid, { force: true }))
+        plain.push(refresh(valid))
+        forced.push(refresh(valid, { force: true }))
         await undefined
       }
-      const tokens = new Set((await Promise.all(all)).map((one) => one.accessToken))
-      assert.deepEqual(tokens, new Set(['FAKE-old-access', 'FAKE-access-1']))
+      const tokensOf = async (calls: Promise<OAuthCredential>[]) =>
+        new Set((await Promise.all(calls)).map((one) => one.accessToken))
+      assert.deepEqual(await tokensOf(forced), new Set(['FAKE-access-1']))
+      // Who comes first is not settled: digests are made side by side.
+      for (const token of await tokensOf(plain)) assert.match(token, /^FAKE-(old-access|access-1)$/)
       assert.equal((await refresh(valid)).accessToken, 'FAKE-access-1')
       assert.equal(sent.length, 1)
       assert.deepEqual(reused, [])
