@@ -261,6 +261,7 @@ describe('what a caller gave', () => {
     const refresh = createRefresher({ fetch })
     const credential = expired(refreshTokenOf('same'))
     const fresh = await refresh(credential)
+    assert.equal(await refresh(credential), fresh)
     assert.equal(await refresh(fresh), fresh)
     const other = await refresh(fresh, { force: true })
     assert.equal(other.accessToken, 'FAKE-2')

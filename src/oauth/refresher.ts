@@ -43,6 +43,7 @@ export function createRefresher(options: CreateRefresherOptions = {}): Refresher
   const kinds = { ...ENDPOINT_KINDS, leewaySeconds: ['seconds'], onRefresh: ['function'] } as const
   assertOptions(options, 'createRefresher', kinds)
   assertEndpointOptions(options)
+  const memory = new WeakMap<object, Memory>()
   return async (given, call = {}) => {
     assertOptions(call, 'a refresher', { force: ['boolean'] })
     const token = given instanceof OAuthCredential ? given : undefined
@@ -51,15 +52,35 @@ export function createRefresher(options: CreateRefresherOptions = {}): Refresher
     const { refreshToken, clientId, clientSecret, tokenUri, scopes, extra } = given
     if (!refreshToken || !clientId || !tokenUri) return asItIs(given, call.force)
     const grant = { refreshToken, clientId, clientSecret, tokenUri, scopes, extra }
-    return lineages.use(await keyOf(grant), refreshToken, async (lineage) => {
+    const known: Memory = memory.get(given) ?? { key: await keyOf(grant) }
+    // What is not frozen could be another grant the next time.
+    if (Object.isFrozen(given)) memory.set(given, known)
+    return lineages.use(known.key, refreshToken, async (lineage) => {
       const newest = await freshOf({ grant, token, lineage, options }, call.force)
-      if (newest === token) return token
-      joinScope(newest)
-      const successor = layOver(grant, newest, lineage.refreshToken)
-      relateSecrets(successor, relatedSecrets(newest))
-      return successor
+      return newest === token ? token : handOut(newest, grant, lineage.refreshToken, known)
     })
   }
+}
+
+/** What is remembered of what was given: while nothing changes the same is handed out, whose secrets are searched for fast. */
+interface Memory {
+  readonly key: string
+  from?: OAuthCredential
+  copy?: OAuthCredential
+}
+
+function handOut(
+  newest: OAuthCredential,
+  grant: RefreshGrant,
+  refreshToken: string,
+  known: Memory,
+): OAuthCredential {
+  joinScope(newest)
+  if (known.from === newest && known.copy?.refreshToken === refreshToken) return known.copy
+  known.from = newest
+  known.copy = layOver(grant, newest, refreshToken)
+  relateSecrets(known.copy, relatedSecrets(newest))
+  return known.copy
 }
 
 const WANTED = 'A refresher takes an OAuthCredential or a RefreshGrant.'
@@ -153,7 +174,9 @@ async function saveAll(
     // What has been refreshed meanwhile is saved as well, and last.
     while (lineage.unsaved instanceof OAuthCredential) {
       const credential = lineage.unsaved
-      await inTime(timeoutSeconds, 'onRefresh', () => Promise.resolve(onRefresh?.(credential)))
+      await inTime(timeoutSeconds, 'onRefresh', () =>
+        Promise.resolve().then(() => onRefresh?.(credential)),
+      )
       if (lineage.unsaved === credential) lineage.unsaved = undefined
     }
   } catch (error) {
