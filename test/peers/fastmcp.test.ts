@@ -41,6 +41,8 @@ function createFastMcp(): FastMCP<Record<string, unknown>> {
     name: 'peer',
     version: '1.0.0',
     logger,
+    // It pings sessions that are over, for as long as the process runs.
+    ping: { enabled: false },
     async authenticate(request) {
       const user = { sub: request?.headers['x-user'] }
       if (request) Object.assign(request, { auth: user })
