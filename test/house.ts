@@ -45,7 +45,7 @@ const ADAPTER_BUDGET = 110
 const OVERRUNS: Readonly<Record<string, number>> = {
   core: 1724,
   redact: 596,
-  oauth: 651,
+  oauth: 652,
   accounts: 617,
   tool: 249,
   upstream: 168,

@@ -501,6 +501,27 @@ describe('after a failure', () => {
     }
   })
 
+  test('a failure does not come back after a success, although the clock is set back', async () => {
+    await withClock(async (advance) => {
+      const { fetch, sent } = endpoint((_, count) =>
+        count === 1
+          ? FAILED(429, { 'retry-after': '120' })
+          : { access_token: 'FAKE-new', expires_in: 3600 },
+      )
+      const refresh = createRefresher({ fetch })
+      const given = expired(refreshTokenOf('set-back'))
+      await assertFails(refresh(given), 'the token endpoint answered with 429.', {
+        status: 429,
+        retryAfter: 120,
+      })
+      advance(120)
+      const successor = await refresh(given)
+      advance(-30)
+      assert.equal((await refresh(successor, { force: true })).accessToken, 'FAKE-new')
+      assert.equal(sent.length, 2)
+    })
+  })
+
   test('a pause of part of a second lasts a second', async () => {
     await withClock(async (advance) => {
       advance((1001 - (Date.now() % 1000)) / 1000)

@@ -78,6 +78,8 @@ export class Lineage {
   async #fly(request: () => Promise<OAuthCredential>): Promise<OAuthCredential> {
     try {
       this.current = await request()
+      // What it was for is over, whatever becomes of the clock.
+      this.pause.error = undefined
       return this.current
     } catch (error) {
       // A refresh token that was refused is not sent again.
