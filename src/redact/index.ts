@@ -1,11 +1,10 @@
 import type { RedactedSecret } from '../adapter.ts'
 import { scopedCredentials } from '../context.ts'
-import { assertCredential, relatedSecrets } from '../credential.ts'
-import type { ResolvedCredential } from '../credential.ts'
+import { assertCredential, memoryOf, relatedSecrets } from '../credential.ts'
+import type { ResolvedCredential, Search } from '../credential.ts'
 import { assertOptions } from '../errors.ts'
 import { REDACTED } from '../grammar.ts'
 import { createSearch } from './search.ts'
-import type { Search } from './search.ts'
 import { secretsOf } from './secrets.ts'
 import { Redaction } from './values.ts'
 
@@ -48,22 +47,16 @@ export function redactSecrets<T>(
   return result as T
 }
 
-// What was made last for a list of credentials, by its first, and of what.
-const known = new WeakMap<object, { readonly search: Search; readonly parts: readonly unknown[] }>()
-
-const NOBODY = {}
-
 function searchOf(credentials: readonly ResolvedCredential[], except: readonly string[]): Search {
   for (const credential of credentials) assertCredential(credential, 'redactSecrets takes')
-  const first = credentials[0] ?? NOBODY
+  const memory = credentials[0] && memoryOf(credentials[0])
   // What a credential is related to may change.
   const parts = [...credentials, ...except, ...credentials.flatMap(relatedSecrets)]
-  const last = known.get(first)
+  const last = memory?.search
   const isSame =
     last?.parts.length === parts.length && parts.every((part, index) => part === last.parts[index])
-  if (isSame) return last.search
-  const secrets = credentials.flatMap((credential) => secretsOf(credential, except))
-  const search = createSearch(secrets)
-  known.set(first, { search, parts })
-  return search
+  if (isSame) return last.run
+  const run = createSearch(credentials.flatMap((credential) => secretsOf(credential, except)))
+  if (memory) memory.search = { run, parts }
+  return run
 }

@@ -1,13 +1,9 @@
-import type { RelatedSecret } from '../credential.ts'
+import type { RelatedSecret, Search } from '../credential.ts'
 import { REDACTED } from '../grammar.ts'
 import { createWindows, mayHold } from './anchors.ts'
 import { merge, Needles } from './needles.ts'
 import { encodedForms, isToken, MIN_LENGTH, plainForms, withParts } from './secrets.ts'
 import { squeezedOf, undoneOf } from './undo.ts'
-import type { Range } from './undo.ts'
-
-/** Tells where secrets are in a text, from left to right; `names` gets theirs. */
-export type Search = (text: string, names: Set<string>) => Range[]
 
 /** Finds secrets however they are rendered. What that takes is made when a text is worth it. */
 export function createSearch(secrets: readonly RelatedSecret[]): Search {

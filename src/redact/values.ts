@@ -1,6 +1,6 @@
 import type { RedactedSecret } from '../adapter.ts'
+import type { Search } from '../credential.ts'
 import { REDACTED } from '../grammar.ts'
-import type { Search } from './search.ts'
 import { MIN_LENGTH } from './secrets.ts'
 import type { Range } from './undo.ts'
 
