@@ -2,14 +2,14 @@ import type { RelatedSecret, Search } from '../credential.ts'
 import { REDACTED } from '../grammar.ts'
 import { createWindows, mayHold } from './anchors.ts'
 import { merge, Needles } from './needles.ts'
-import { encodedForms, isToken, MIN_LENGTH, plainForms, withParts } from './secrets.ts'
+import { encodedForms, isToken, plainForms, withParts } from './secrets.ts'
 import { squeezedOf, undoneOf } from './undo.ts'
 
 /** Finds secrets however they are rendered. What that takes is made when a text is worth it. */
 export function createSearch(secrets: readonly RelatedSecret[]): Search {
   let find: Search | undefined
   return (text, names) => {
-    if (text.length < MIN_LENGTH || secrets.length === 0) return []
+    if (secrets.length === 0) return []
     if (find === undefined && isHarmless(text, secrets)) return []
     find ??= createThorough(withParts(secrets))
     return find(text, names)

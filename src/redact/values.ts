@@ -64,6 +64,7 @@ export class Redaction {
   }
 
   #find(text: string): readonly Range[] {
+    if (text.length < MIN_LENGTH) return []
     const names = new Set<string>()
     const ranges = this.#search(text, names)
     this.#report(names)
@@ -71,9 +72,11 @@ export class Redaction {
   }
 
   #report(names: Iterable<string>): void {
-    const where = this.#path.slice(-MAX_NAMES).join('.')
-    for (const name of names)
-      if (this.places.size < MAX_PLACES) this.places.set(`${name} ${where}`, { name, where })
+    for (const name of names) {
+      if (this.places.size >= MAX_PLACES) return
+      const where = this.#path.slice(-MAX_NAMES).join('.')
+      this.places.set(`${name} ${where}`, { name, where })
+    }
   }
 
   #redactObject(object: object): unknown {
@@ -109,6 +112,7 @@ export class Redaction {
 
   /** Stars for the bytes of a secret in a list of numbers, as JSON shows bytes. */
   #redactList(items: readonly unknown[]): readonly unknown[] {
+    if (items.length < MIN_LENGTH) return items
     if (items.filter((item) => typeof item === 'number').length < MIN_LENGTH) return items
     const codes = items.map((item) => (typeof item === 'number' ? item : -1))
     const stars = [...items]
