@@ -29,7 +29,7 @@ const WRAPPED = Symbol.for('mcp-credentials.fastmcp')
  * @throws TypeError `ERR_INVALID_ARG_TYPE` for anything but that class, or a source that is not a function;
  *   `ERR_INVALID_ARG_VALUE` for a bad option, and for a class that has been given its credentials already
  * @example
- * import { FastMCP, FastMCPSession } from 'fastmcp'
+ * // FastMCP and FastMCPSession are those of fastmcp.
  * withCredentials(FastMCPSession, fromHeaders({ type: 'oauth' }))
  * const server = new FastMCP({ name: 'weather', version: '1.0.0' })
  */

@@ -246,7 +246,7 @@ const shortened = (text: unknown): string | undefined =>
   typeof text === 'string' ? text.slice(0, 128) : undefined
 
 /** What is told to an operator of one of our errors, which hold no secret. */
-export function describeError({ name, code, message }: CredentialError): CallError {
+function describeError({ name, code, message }: CredentialError): CallError {
   return { name, code, message }
 }
 

@@ -103,7 +103,7 @@ export function createToolRunner(
     }
     const stop = async (error: CredentialError, result?: CallResult) => {
       const canAsk = client && error instanceof ConnectRequiredError
-      const owner = labelFor(call.request, options)
+      const owner = canAsk ? labelFor(call.request, options) : undefined
       const step = canAsk && (await nextStep(source, owner, error, client.answer, options))
       if (step === 'retry') return runTool(given, run, refuse)
       call.end(result)

@@ -117,12 +117,11 @@ export class Keeper {
 
   async #request({ owner, account }: DueRow, rejected: string | undefined): Promise<Outcome> {
     const { credential } = account
-    const { refreshToken: sent, clientId, clientSecret, tokenUri, scopes, extra } = credential
-    const grant = { refreshToken: sent, clientId, clientSecret, tokenUri, scopes, extra }
+    const { refreshToken: sent } = credential
     const pause = this.#pauses.get(owner) ?? new Pause()
     this.#pauses.set(owner, pause)
     try {
-      const successor = await requestRefresh(grant, this.#options)
+      const successor = await requestRefresh(credential, this.#options)
       if (credential.accessToken === rejected) pause.begin()
       else this.#pauses.delete(owner)
       return { sent, change: { credential: successor } }

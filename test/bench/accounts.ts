@@ -1,7 +1,7 @@
 // What accounts cost, beside the least code that does the same with a key that was imported once. Prints a line of JSON.
 import { OAuthCredential } from 'mcp-credentials'
 import { createAccounts, openCredential, sealCredential } from 'mcp-credentials/accounts'
-import { measure } from './measure.ts'
+import { measure, repeatAsync } from './measure.ts'
 import type { Options, Ratio, Work } from './measure.ts'
 
 const owner = 'alice'
@@ -18,14 +18,6 @@ const properties = {
 }
 const lasting = { ...properties, expiresAt: new Date(Date.now() + 86_400_000) }
 const credential = new OAuthCredential(lasting)
-let sink: unknown
-export const lastResult = (): unknown => sink
-
-const repeat =
-  (fn: () => unknown): Work =>
-  async (times) => {
-    for (let turn = 0; turn < times; turn++) sink = await fn()
-  }
 
 // The least code: JSON, AES-GCM, base64url.
 const name = 'AES-GCM'
@@ -85,23 +77,23 @@ const least = await seal(lasting)
 const CASES: [name: string, work: Work, base: Work][] = [
   [
     'sealCredential to JSON and AES-GCM',
-    repeat(() => sealCredential(credential, { owner, provider, keys })),
-    repeat(() => seal(lasting)),
+    repeatAsync(() => sealCredential(credential, { owner, provider, keys })),
+    repeatAsync(() => seal(lasting)),
   ],
   [
     'openCredential to AES-GCM and JSON',
-    repeat(() => openCredential(sealed, { owner, provider, keys })),
-    repeat(() => open(least)),
+    repeatAsync(() => openCredential(sealed, { owner, provider, keys })),
+    repeatAsync(() => open(least)),
   ],
   [
     'accounts.source to opening the row by hand, a store in memory',
-    repeat(() => source({ headers: undefined, tool: 'fresh' })),
-    repeat(async () => open(rows.get('by hand') ?? '')),
+    repeatAsync(() => source({ headers: undefined, tool: 'fresh' })),
+    repeatAsync(async () => open(rows.get('by hand') ?? '')),
   ],
   [
     'the same, with a refresh, to one without a lease',
-    repeat(() => source({ headers: undefined, tool: 'due' })),
-    repeat(refreshByHand),
+    repeatAsync(() => source({ headers: undefined, tool: 'due' })),
+    repeatAsync(refreshByHand),
   ],
 ]
 

@@ -9,25 +9,12 @@ import {
   parseHeaders,
   runWithCredentials,
 } from 'mcp-credentials'
-import { measure } from './measure.ts'
+import { measure, repeat, repeatAsync } from './measure.ts'
 import type { Options, Ratio, Work } from './measure.ts'
 import { schema } from './schema.ts'
 
 const credential = new OAuthCredential({ accessToken: 'FAKE' })
 const storage = new AsyncLocalStorage<unknown>()
-let sink: unknown
-export const lastResult = (): unknown => sink
-
-const repeat =
-  (fn: () => unknown): Work =>
-  (times) => {
-    for (let turn = 0; turn < times; turn++) sink = fn()
-  }
-const repeatAsync =
-  (fn: () => Promise<unknown>): Work =>
-  async (times) => {
-    for (let turn = 0; turn < times; turn++) sink = await fn()
-  }
 
 const values = {
   'x-mcp-cred-access-token': `ya29.FAKE${'a'.repeat(180)}`,
@@ -134,7 +121,9 @@ const CASES: readonly [name: string, work: Work, base: Work][] = [
     'fromEnv, unchanged',
     repeat(() => source(request)),
     repeat(() => {
-      for (const name of NAMES) sink = process.env[name]
+      let value: unknown
+      for (const name of NAMES) value = process.env[name]
+      return value
     }),
   ],
 ]

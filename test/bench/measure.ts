@@ -3,6 +3,21 @@
 /** Does the work so many times. */
 export type Work = (times: number) => unknown
 
+let sink: unknown
+/** What the work came to, which no engine may leave out. */
+export const lastResult = (): unknown => sink
+
+export const repeat =
+  (fn: () => unknown): Work =>
+  (times) => {
+    for (let turn = 0; turn < times; turn++) sink = fn()
+  }
+export const repeatAsync =
+  (fn: () => unknown): Work =>
+  async (times) => {
+    for (let turn = 0; turn < times; turn++) sink = await fn()
+  }
+
 export interface Ratio {
   /** Of the work to the base: the median of the rounds, and between which values the middle half of them lies. */
   readonly ratio: number

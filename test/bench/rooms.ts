@@ -8,24 +8,16 @@ import { fromEnv, OAuthCredential, runWithCredentials, StaticCredential } from '
 import { cached } from 'mcp-credentials/cache'
 import { withFiles } from 'mcp-credentials/files'
 import { createFetch } from 'mcp-credentials/upstream'
-import { measure } from './measure.ts'
+import { measure, repeatAsync } from './measure.ts'
 import type { Options, Ratio, Work } from './measure.ts'
 
 const token = `ya29.FAKE${'a'.repeat(180)}`
 const credential = new OAuthCredential({ accessToken: token })
-let sink: unknown
-export const lastResult = (): unknown => sink
-
-const repeat =
-  (fn: () => unknown): Work =>
-  async (times) => {
-    for (let turn = 0; turn < times; turn++) sink = await fn()
-  }
 /** In one scope, which the tool has anyway. */
 const inCall =
   (fn: () => Promise<unknown>): Work =>
   (times) =>
-    runWithCredentials(credential, async () => repeat(fn)(times))
+    runWithCredentials(credential, async () => repeatAsync(fn)(times))
 
 const server = createServer((_, response) => response.end('{"ok":true}'))
 // Longer than any other case takes.
@@ -69,18 +61,18 @@ const CASES: [name: string, work: Work, base: Work][] = [
   ],
   [
     'a cached source to one that asks over HTTP on loopback',
-    repeat(() => source(request)),
-    repeat(() => vault('acme')),
+    repeatAsync(() => source(request)),
+    repeatAsync(() => vault('acme')),
   ],
   [
     'a cached source to one that has the credential at hand',
-    repeat(() => source(request)),
-    repeat(async () => credential),
+    repeatAsync(() => source(request)),
+    repeatAsync(async () => credential),
   ],
   [
     'fromEnv with a secret in a file to one in the environment, unchanged',
-    repeat(() => inFile(request)),
-    repeat(() => plain(request)),
+    repeatAsync(() => inFile(request)),
+    repeatAsync(() => plain(request)),
   ],
 ]
 

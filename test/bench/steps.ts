@@ -3,23 +3,9 @@
 import { createAdapter, OAuthCredential, parseHeaders, runWithCredentials } from 'mcp-credentials'
 import { redactSecrets } from 'mcp-credentials/redact'
 import { createToolRunner } from 'mcp-credentials/tool'
-import { measure } from './measure.ts'
+import { measure, repeat, repeatAsync } from './measure.ts'
 import type { Options, Ratio, Work } from './measure.ts'
 import { createFetchCaller, createServer, freshHeaders, SDKS, textOf, VARIANTS } from './servers.ts'
-
-let sink: unknown
-export const lastResult = (): unknown => sink
-
-const repeat =
-  (fn: () => unknown): Work =>
-  (times) => {
-    for (let turn = 0; turn < times; turn++) sink = fn()
-  }
-const repeatAsync =
-  (fn: () => Promise<unknown>): Work =>
-  async (times) => {
-    for (let turn = 0; turn < times; turn++) sink = await fn()
-  }
 
 const credential = new OAuthCredential({ accessToken: 'FAKE-bench-0123456789abcdef' })
 let serial = 0

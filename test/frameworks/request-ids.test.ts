@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,19 +16,11 @@ import { Hono } from 'hono'
 import { fromHeaders, getCredentials } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/mcp'
 import { z } from 'zod'
+import { freePort } from './harness.js'
 
 interface Running {
   readonly url: URL
   stop(): Promise<unknown>
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** One server and one transport for all, as the README of @hono/mcp has it. */

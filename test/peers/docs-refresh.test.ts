@@ -3,10 +3,9 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { freePort } from './free-port.js'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const page = readFileSync(here('../../../docs/refresh.md'), 'utf8')
@@ -41,15 +40,6 @@ test('every block of TypeScript compiles', () => {
   const { stdout } = spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' })
   assert.equal(stdout, '')
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 test('the authorization server and the server that uses it run as they are pasted', async () => {
   emptyFolder()

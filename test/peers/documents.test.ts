@@ -4,8 +4,6 @@ import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -21,6 +19,7 @@ import {
   parseHeaders,
   runWithCredentials,
 } from 'mcp-credentials'
+import { freePort } from './free-port.js'
 import { clientV2, listen, peerOf } from './wirings.js'
 import type { Peer, Result } from './wirings.js'
 
@@ -106,15 +105,6 @@ test('every code block compiles in the project that tsc --init makes', () => {
   assert.equal(stdout, '')
   assert.equal(status, 0)
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 async function overStdio(script: string, variables: Record<string, string>): Promise<Peer> {
   const client = clientV2('of 2025')

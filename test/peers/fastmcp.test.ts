@@ -1,8 +1,5 @@
 // punkpeye's fastmcp with its adapter, from the first call of each session on.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -18,6 +15,7 @@ import type { CallEvent, CredentialSource } from 'mcp-credentials'
 import { withCredentials } from 'mcp-credentials/fastmcp'
 import type { FastMcpSessionClass } from 'mcp-credentials/fastmcp'
 import { z } from 'zod'
+import { freePort } from './free-port.js'
 
 const TOKEN = 'FAKE-fastmcp-0123456789abcdef-do-not-leak'
 const headerSource = fromHeaders({ type: 'oauth' })
@@ -76,15 +74,6 @@ function createFastMcp(): FastMCP<Record<string, unknown>> {
     },
   })
   return server
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 async function connect(transport: Transport): Promise<Client> {
