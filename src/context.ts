@@ -11,12 +11,11 @@ import type { ConnectRequiredError } from './errors.ts'
 /** Whose secrets must not leave a scope: a list of its own, then those of the scopes that it was opened in. */
 type Lists = readonly ResolvedCredential[][]
 
-type Given = ResolvedCredential | CredentialError | undefined
-
-// Carried by the asynchronous context.
+// Carried by the asynchronous context. Once the call is over it has neither a credential nor an error.
 class Scope {
-  /** The credential of a call, or the error to throw in its place; `undefined` once the call is over. */
-  given: Given
+  credential: ResolvedCredential | undefined
+  /** What getCredentials() throws where there is no credential. */
+  error: CredentialError | undefined
   /** Made when they are first needed. */
   lists: Lists | undefined
   /** What remembers the lists, and where in it they are, once the call is over. */
@@ -27,9 +26,10 @@ class Scope {
   /** The last error made in the scope that asks to connect an account. */
   connectError: ConnectRequiredError | undefined
 
-  constructor(given: Given, lists: Lists | undefined) {
-    this.given = given
-    this.lists = lists
+  constructor(given?: ResolvedCredential | CredentialError, outer?: Scope) {
+    if (given instanceof CredentialError) this.error = given
+    else this.credential = given
+    if (outer) this.lists = listsInside(outer, this.credential)
   }
 }
 
@@ -110,35 +110,29 @@ export function runWithCredentials(
 ): unknown {
   if (!(given instanceof CredentialError)) assertCredential(given, 'runWithCredentials takes')
   if (typeof fn !== 'function') throw misuse('ERR_INVALID_ARG_TYPE', NO_FUNCTION)
-  const outer = storage.getStore()
-  const scope = new Scope(given, outer && listsInside(outer, given))
+  const scope = new Scope(given, storage.getStore())
   return storage.run(scope, runInScope, scope, fn)
 }
 
-function listsInside(outer: Scope, given: Given): Lists {
+function listsInside(outer: Scope, credential: ResolvedCredential | undefined): Lists {
   const lists = listsOf(outer) ?? []
   // Of a scope that is over its own alone: they would pile up where each scope is opened in the one before.
-  const around = outer.given ? lists : lists.slice(0, 1)
-  const credential = credentialOf(given)
+  const around = outer.credential || outer.error ? lists : lists.slice(0, 1)
   // What an inner scope knows may leave through an outer one.
   if (credential) addTo(around, credential)
-  return [...newLists(given), ...around]
+  return [...newLists(credential), ...around]
 }
-
-const credentialOf = (given: Given): ResolvedCredential | undefined =>
-  given instanceof CredentialError ? undefined : given
 
 /** `undefined` once they are forgotten. */
 function listsOf(scope: Scope): Lists | undefined {
   if (scope.generation) return scope.generation[scope.index]
-  scope.lists ??= newLists(scope.given)
+  scope.lists ??= newLists(scope.credential)
   return scope.lists
 }
 
-function newLists(given: Given): Lists {
-  const credential = credentialOf(given)
-  return [credential ? [credential] : []]
-}
+const newLists = (credential: ResolvedCredential | undefined): Lists => [
+  credential ? [credential] : [],
+]
 
 // No call needs more, and a loop of nested scopes must not make the search for secrets ever slower.
 const MAX_REDACTED = 100
@@ -154,7 +148,7 @@ function addTo(lists: Lists, credential: ResolvedCredential): void {
 function runInScope(scope: Scope, fn: (credential?: ResolvedCredential) => unknown): unknown {
   let promise: Promise<unknown> | undefined
   try {
-    const result = fn(credentialOf(scope.given))
+    const result = fn(scope.credential)
     promise = toPromise(result)
     if (promise === undefined) return result
   } finally {
@@ -181,12 +175,14 @@ let older: Lists[] = []
 let isTimed = false
 
 function endScope(scope: Scope): void {
-  const { given, lists } = scope
-  scope.given = undefined
+  const { credential, lists } = scope
+  scope.credential = undefined
+  scope.error = undefined
   if (scope.isKept) return
   // Of scopes with one credential, one after the other, the first remembers for all.
-  const isNew = lists !== undefined || younger.at(-1)?.[0]?.[0] !== given
-  if (isNew) younger.push(lists ?? newLists(given))
+  const last = younger.at(-1)
+  const isNew = lists !== undefined || last === undefined || last[0]?.[0] !== credential
+  if (isNew) younger.push(lists ?? newLists(credential))
   scope.lists = undefined
   scope.generation = younger
   scope.index = younger.length - 1
@@ -240,9 +236,8 @@ export function getCredentials(type: 'oauth'): OAuthCredential
 export function getCredentials(type?: CredentialType): ResolvedCredential
 export function getCredentials(type?: CredentialType): ResolvedCredential {
   const scope = storage.getStore()
-  const credential = scope?.given
-  if (credential === undefined) throw whyThereIsNone(scope)
-  if (credential instanceof CredentialError) throw credential
+  const credential = scope?.credential
+  if (credential === undefined) throw scope?.error ?? whyThereIsNone(scope)
   if (type === undefined || credential.type === type) return credential
   assertType(type)
   const difference = `The credential is of type "${credential.type}", not "${type}"`
@@ -264,7 +259,7 @@ export function tryGetCredentials(type: 'oauth'): OAuthCredential | undefined
 export function tryGetCredentials(type?: CredentialType): ResolvedCredential | undefined
 export function tryGetCredentials(type?: CredentialType): ResolvedCredential | undefined {
   const scope = storage.getStore()
-  if (scope === undefined || scope.given instanceof CredentialError) return undefined
+  if (scope === undefined || scope.error) return undefined
   return getCredentials(type)
 }
 
@@ -287,7 +282,7 @@ export interface CapturedScope {
 
 /** The current scope. */
 export function captureScope(): CapturedScope {
-  const scope = storage.getStore() ?? new Scope(undefined, [])
+  const scope = storage.getStore() ?? new Scope()
   return {
     credentials() {
       const lists = listsOf(scope)
