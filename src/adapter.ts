@@ -22,7 +22,7 @@ export interface AdapterOptions {
   readonly optional?: boolean | ((request: CredentialRequest) => boolean) | undefined
   /** Whether a call is refused whose access token has expired, without any leeway. By default `false`. */
   readonly rejectExpired?: boolean | undefined
-  /** What the account of a call is called in events; by default, and where it gives `undefined`, what the source calls it. */
+  /** What the account of a call is called in events, where its source does not say so: `mcp-credentials/accounts` does. */
   readonly label?: ((request: CredentialRequest) => string | undefined) | undefined
   /** Told of each call once it is over. What it throws, or rejects with, reaches nobody. */
   readonly onCall?: OnCall | undefined
@@ -235,7 +235,7 @@ const CLIENT_HAS_LEFT = { name: 'AbortError', code: undefined, message: 'The cli
 
 export function labelFor(request: CredentialRequest, options: AdapterOptions): string | undefined {
   try {
-    return options.label?.(request) ?? labelOf(request)
+    return labelOf(request) ?? options.label?.(request)
   } catch {
     // The event is worth more than its label.
     return undefined

@@ -11,7 +11,6 @@ import type { RefreshOptions } from './keeper.ts'
 import { copyKeys } from './keys.ts'
 import { assertName } from './seal.ts'
 import { createTicket, notYours, readTicket } from './tickets.ts'
-import type { Ticket } from './tickets.ts'
 import { Vault } from './vault.ts'
 import type { Account, AccountStore } from './vault.ts'
 
@@ -166,10 +165,9 @@ export class Accounts {
    * @throws CredentialError `ERR_CREDENTIAL_UNTRUSTED` for a ticket of somebody else, one that was changed, has expired, or
    *   was redeemed
    */
-  async check(ticket: string, by: { owner: string }): Promise<Pick<Ticket, 'scopes'>> {
-    const { owner } = by
-    const { scopes, nonce } = await readTicket(ticket, this.#vault.bindingOf(owner))
-    assertUnspent((await this.#vault.load(owner)).account, nonce)
+  async check(ticket: string, by: { owner: string }): Promise<{ scopes: readonly string[] }> {
+    const { scopes, nonce } = await readTicket(ticket, this.#vault.bindingOf(by.owner))
+    assertUnspent((await this.#vault.load(by.owner)).account, nonce)
     return { scopes }
   }
 

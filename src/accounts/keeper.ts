@@ -21,6 +21,7 @@ export interface RefreshOptions extends TokenEndpointOptions {
 
 // What a lease lasts beyond the time limit of the request, for saving.
 const MARGIN = 5000
+const MAX_PAUSES = 10_000
 // A token with less than this left may not get to its destination.
 const USABLE_SECONDS = 1
 
@@ -118,7 +119,10 @@ export class Keeper {
   async #request({ owner, account }: DueRow, rejected: string | undefined): Promise<Outcome> {
     const { credential } = account
     const { refreshToken: sent } = credential
+    // Of very many the one that is known for longest is forgotten, as in a day without the token endpoint.
+    const [oldest = owner] = this.#pauses.keys()
     const pause = this.#pauses.get(owner) ?? new Pause()
+    if (this.#pauses.size >= MAX_PAUSES) this.#pauses.delete(oldest)
     this.#pauses.set(owner, pause)
     try {
       const successor = await requestRefresh(credential, this.#options)

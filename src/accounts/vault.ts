@@ -93,9 +93,8 @@ export class Vault {
     const claims = { ...account, credential, spent: Object.fromEntries(unexpired) }
     const isEmpty = credential === undefined && unexpired.length === 0
     const text = isEmpty ? undefined : await seal(claims, this.bindingOf(owner))
-    const isDone = await ask(() => this.#store.swap(owner, this.#provider, before, text))
     // A store that gives anything else, such as a number of rows, is found out at once.
-    return isDone === true
+    return (await ask(() => this.#store.swap(owner, this.#provider, before, text))) === true
   }
 
   /** Changes an account, whoever else does at the same time; `change` gives it back as it is to leave it alone. */
