@@ -1,7 +1,8 @@
-// npm run test:mutation -- [file …] [--since COMMIT] [--concurrency N] [--again]: changes the code of src and adapters, one place
-// at a time, and fails where no test notices, unless equivalents.json says why none could. What is done is kept until the code
-// or a test of it changes, so that it can be stopped, and goes on where it was.
-import { execFileSync } from 'node:child_process'
+// npm run test:mutation -- [file …] [--changed] [--concurrency N] [--again]: changes the code of src and adapters, one place at
+// a time, and fails where no test notices, unless equivalents.json says why none could. A file of which nothing goes unnoticed
+// is put down in proven.json. What is done is kept until the code or a test of it changes, so that it can be stopped, and goes
+// on where it was.
+import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -16,8 +17,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     concurrency: { type: 'string', default: '1' },
-    /** Only what has changed since. */
-    since: { type: 'string' },
+    /** Only what has changed since it was proven. */
+    changed: { type: 'boolean', default: false },
     again: { type: 'boolean', default: false },
   },
 })
@@ -30,7 +31,23 @@ const sources = (folder) =>
 
 const compiled = (source) => `dist/${source.replace(/\.ts$/, '.js')}`
 
-const equivalents = JSON.parse(fs.readFileSync(join(here, 'equivalents.json'), 'utf8'))
+const readJson = (name) => JSON.parse(fs.readFileSync(join(here, name), 'utf8'))
+const equivalents = readJson('equivalents.json')
+const proven = readJson('proven.json')
+
+/** Of the code of a file, whatever its comments say. */
+function digestOfCode(source) {
+  const text = fs.readFileSync(join(root, source), 'utf8')
+  const lines = text.replace(/^ *\/\*[^]*?\*\//gm, '').split('\n')
+  const code = lines.filter((line) => !/^ *(?:\/\/|$)/.test(line))
+  return createHash('sha256').update(code.join('\n')).digest('hex').slice(0, 16)
+}
+
+function putDown(source, changes, equivalent) {
+  proven[source] = { code: digestOfCode(source), changes, equivalent }
+  const sorted = Object.fromEntries(Object.entries(proven).sort())
+  fs.writeFileSync(join(here, 'proven.json'), `${JSON.stringify(sorted, null, 2)}\n`)
+}
 
 const isOf = (source) => (entry) => entry.file === source
 const isSame = (entry) => (mutant) =>
@@ -76,17 +93,19 @@ function report(source, found) {
   for (const entry of held)
     if (!survivors.some(isSame(entry)))
       console.log(`  no survivor any more: ${JSON.stringify(entry)}`)
-  return open.length === 0
+  if (open.length > 0) return false
+  if (found.length > 0) putDown(source, found.length, survivors.length)
+  return true
 }
 
 function chosen() {
   if (positionals.length > 0) return positionals
   const all = [...sources('src'), ...sources('adapters')]
-  if (values.since === undefined) return all
-  const args = ['diff', '--name-only', '--merge-base', values.since, '--', 'src', 'adapters']
-  const changed = execFileSync('git', args, { cwd: root, encoding: 'utf8' }).split('\n')
-  return all.filter((source) => changed.includes(source))
+  if (!values.changed) return all
+  return all.filter((source) => source in proven && proven[source].code !== digestOfCode(source))
 }
 
-layWorkplace()
-for (const source of chosen()) if (!report(source, await resultOf(source))) process.exitCode = 1
+const files = chosen()
+if (files.length > 0) layWorkplace()
+else console.log('No file has changed since it was proven.')
+for (const source of files) if (!report(source, await resultOf(source))) process.exitCode = 1
