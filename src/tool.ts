@@ -31,6 +31,8 @@ export interface ToolCall {
   readonly redact: <T>(value: T) => T
   /** Keeps the secrets in mind for longer than the minute after the call; for work that outlives it, such as a task. */
   readonly keep: () => void
+  /** Whether the tool has come to its end. */
+  readonly isOver: boolean
 }
 
 /** The result of a tool that did not run. */
@@ -111,22 +113,22 @@ export function createToolRunner(
       return refuse?.(error) ?? toErrorResult(error.message)
     }
     if (call.refusal) return stop(call.refusal)
-    const { credential } = call
-    const scrubber = new Scrubber(options.redact)
+    const tool = new RunningTool(call.credential, options.redact)
     try {
-      const enter = () => run(scrubber.enter(credential))
-      const result: unknown = await runWithCredentials(credential, enter)
-      const clean = scrubber.redact(result)
-      call.end(scrubber.describe(clean))
+      const result: unknown = await runWithCredentials(call.credential, () => tool.start(run))
+      const clean = tool.redact(result)
+      call.end(tool.describe(clean))
       // What is redacted keeps its shape.
       return clean as Awaited<ReturnType<typeof run>>
     } catch (cause) {
       const [thrown, error] = examine(cause)
-      const clean = scrubber.search(thrown)
-      const failure = scrubber.fail(error, cause)
+      const clean = tool.search(thrown)
+      const failure = tool.fail(error, cause)
       if (thrown instanceof ConnectRequiredError) return await stop(thrown, failure)
       call.end(failure)
       throw clean
+    } finally {
+      tool.isOver = true
     }
   }
   return runTool
@@ -215,23 +217,28 @@ const MAX_FOUND = 100
 const MAX_MESSAGE = 500
 
 /** Takes the secrets of one call out of what it sends, and keeps what they were called. */
-class Scrubber {
-  readonly #found: RedactedSecret[] = []
+class RunningTool implements ToolCall {
+  readonly credential: ToolCall['credential']
   readonly #option: CreateToolRunnerOptions['redact']
+  readonly #found: RedactedSecret[] = []
   #scope: CapturedScope | undefined
+  isOver = false
 
-  constructor(option: CreateToolRunnerOptions['redact']) {
+  constructor(credential: ToolCall['credential'], option: CreateToolRunnerOptions['redact']) {
+    this.credential = credential
     this.#option = option
   }
 
-  /** Makes this the scrubber of the current scope. */
-  enter(credential: ToolCall['credential']): ToolCall {
+  /** In the scope of its call. */
+  start<R>(run: (call: ToolCall) => R): R {
     this.#scope = captureScope()
-    return { credential, redact: (value) => this.redact(value), keep: this.#scope.keep }
+    return run(this)
   }
 
+  readonly keep = (): void => this.#scope?.keep()
+
   /** With a notice where a redacted value would break what it is a part of. */
-  redact<T>(value: T): T {
+  readonly redact = <T>(value: T): T => {
     const before = this.#found.length
     const clean = this.search(value)
     if (clean === value || !isPlain(clean)) return clean
