@@ -81,7 +81,6 @@ class WrappedServer {
 
   /** Before a request is handled, since a server may get its handlers, and other ones, at any time. */
   #wrapHandlerOf(method: string): void {
-    if (!this.#takesCredential(method)) return
     const { _requestHandlers: handlers, fallbackRequestHandler: fallback } = this.#target
     const handler = handlers.get(method)
     if (handler) handlers.set(method, this.#wrap(handler))
@@ -95,7 +94,8 @@ class WrappedServer {
       const call = this.#calls.get(id) ?? {}
       // One that was wrapped may have been called by the one that replaced it.
       const isNested = runsTool(call) && call.request === request
-      if (isNested || !this.#takesCredential(request.method)) return handler(request, context)
+      if (isNested || !this.#takesCredential(request.method))
+        return handler(request, withoutHeaders(context, this.#stripped))
       const run = (toolCall: ToolCall) => {
         call.request = request
         call.toolCall = toolCall
@@ -160,18 +160,21 @@ class WrappedServer {
     }
   }
 
-  /** Without the secrets of the call that it belongs to, or of all that run, and of the scope that it is sent in. */
+  /** Without the secrets of the call that it belongs to, or of all the last ones, and of the scope that it is sent in. */
   #scrub(message: Message, requestId?: unknown): Message | undefined {
     const { redact: option } = this.#options
     if (option === false) return message
     const own = this.#calls.get(requestId)
     if (requestId !== undefined && !own) return undefined
-    const calls = own ? [own] : [...this.#calls.values()].filter(isRunning)
+    const isWithout = (clean: unknown) => typeof clean === 'object'
     let clean = message
-    for (const { toolCall } of calls) if (toolCall) clean = toolCall.redact(clean)
+    for (const { toolCall } of own ? [own] : this.#calls.values()) {
+      const scrubbed = toolCall ? toolCall.redact(clean) : clean
+      // Of one that ended long ago nobody knows any more what would have to be taken out.
+      if (own || isWithout(scrubbed)) clean = scrubbed
+    }
     clean = redactSecrets(clean, undefined, { except: option?.except })
-    // Nobody knows any more what would have to be taken out.
-    return typeof clean === 'object' ? clean : undefined
+    return isWithout(clean) ? clean : undefined
   }
 
   // Requests with one id. The SDKs and their transports find the way of a response by the id of its request alone: of two in

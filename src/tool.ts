@@ -124,7 +124,7 @@ export function createToolRunner(
       const [thrown, error] = examine(cause)
       const clean = tool.search(thrown)
       const failure = tool.fail(error, cause)
-      if (thrown instanceof ConnectRequiredError) return await stop(thrown, failure)
+      if (clean instanceof ConnectRequiredError) return await stop(clean, failure)
       call.end(failure)
       throw clean
     } finally {
@@ -194,9 +194,10 @@ function poll(isConnected: NonNullable<ConnectRequiredError['isConnected']>, sec
     while (Date.now() < end) {
       await sleep(Math.min(pause, end - Date.now()))
       pause = Math.min(pause * 2, 2000)
-      // A check that fails is no answer.
       const answer = Promise.resolve().then(isConnected)
-      if (await answer.catch(() => false)) return true
+      // A check that fails is no answer, nor is one that is not there in time.
+      const known = answer.catch(() => false)
+      if (await within(end - Date.now(), known)) return true
     }
     return false
   }
@@ -204,11 +205,20 @@ function poll(isConnected: NonNullable<ConnectRequiredError['isConnected']>, sec
   return { limit, outcome: ask() }
 }
 
-const sleep = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => (globalThis as unknown as Timers).setTimeout(resolve, milliseconds))
+const sleep = (milliseconds: number): Promise<unknown> =>
+  within(milliseconds, new Promise(() => {}))
+
+/** What a promise comes to, or `undefined` once the time is over. */
+function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined> {
+  const { setTimeout, clearTimeout } = globalThis as unknown as Timers
+  let timer: unknown
+  const end = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, milliseconds)))
+  return Promise.race([promise, end]).finally(() => clearTimeout(timer))
+}
 
 interface Timers {
-  setTimeout(fn: () => void, milliseconds: number): unknown
+  setTimeout(fn: (value: undefined) => void, milliseconds: number): unknown
+  clearTimeout(timer: unknown): void
 }
 
 // What leaves

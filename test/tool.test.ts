@@ -576,6 +576,44 @@ describe('an account that has to be connected', () => {
     assert.equal(none.state.checked, 0)
   })
 
+  test('is not waited for any longer where the check hangs', async () => {
+    const hangs = () => new Promise<boolean>(() => undefined)
+    const runTool = createToolRunner(
+      () => {
+        throw new ConnectRequiredError(URL, { isConnected: hangs })
+      },
+      { connectTimeoutSeconds: 0.3 },
+    )
+    const refuse = ({ message }: Error) => `refused: ${message}`
+    const client = { ask: () => 'asked', answer: 'accept' }
+    assert.equal(await runTool(request, () => 'ran', refuse, client), REFUSED)
+  })
+
+  test('that a tool asks for holds no secret of its call', async () => {
+    const { runTool, secret } = setUp()
+    const mistakes = [
+      () => new ConnectRequiredError(URL, { message: `The API said: ${secret} is not known.` }),
+      () => new ConnectRequiredError(`${URL}?login_hint=${secret}`),
+    ]
+    for (const mistake of mistakes) {
+      const run = () => {
+        throw mistake()
+      }
+      const shown = [
+        await runTool(request, run),
+        await runTool<string, object>(request, run, ({ message }) => ({ message })),
+        await runTool<string, object>(request, run, undefined, {
+          ask: ({ url, message, scopes }) => ({ url, message, scopes }),
+          answer: undefined,
+        }),
+      ]
+      for (const result of shown) {
+        assert.match(JSON.stringify(result), /\[redacted\]/)
+        assertNoLeak(result, secret)
+      }
+    }
+  })
+
   test('a hundred calls of one owner make one page and one poll', async () => {
     const { call, state, events } = account({ label: () => 'anna' }, [false, true])
     const first = await call()

@@ -68,7 +68,7 @@ export function createAccounts(provider: string, options: CreateAccountsOptions)
   assertEndpointOptions(refresh)
   if (typeof store?.load !== 'function' || typeof store.swap !== 'function')
     throw misuse('ERR_INVALID_ARG_VALUE', 'The store of createAccounts needs load and swap.')
-  const vault = new Vault(store, provider, copyKeys(keys))
+  const vault = new Vault(store, { ...refresh, provider, keys: copyKeys(keys) })
   return new Accounts(vault, new Keeper(vault, refresh), linkSeconds)
 }
 
