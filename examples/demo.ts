@@ -195,6 +195,6 @@ if (process.argv.includes('--keep')) {
     'npm run gateway',
     'a gateway in front of your server: npm run gateway -- http://127.0.0.1:3000',
   )
-  line('README.md', 'three complete servers to start from')
+  line('README.md', 'three servers to start from')
   for (const { child } of [refused, gateway, server, upstream]) child.disconnect()
 }
