@@ -32,7 +32,10 @@ function failureOf({ name, file = '', line, details }) {
   return `✖ ${where}: ${name}\n${indent(inspect(error?.cause ?? error, { depth: 10 }), '  ')}\n\n`
 }
 
-const nameOf = (file) => relative(process.cwd(), file).replace(/^(?:dist\/test|test)\//, '')
+const nameOf = (file) =>
+  relative(process.cwd(), file)
+    .replaceAll('\\', '/')
+    .replace(/^(?:dist\/test|test)\//, '')
 
 /** What is printed of a file once it is over. */
 function sectionOf(path, file) {
