@@ -180,7 +180,7 @@ if (process.argv.includes('--keep')) {
     console.log(`claude mcp add --transport http ${name} ${gateway.url}/mcp ${header}`)
   }
   const script = scriptOf('static-server')
-  console.log(`claude mcp add --transport stdio ${local} weather -- ${process.execPath} ${script}`)
+  console.log(`claude mcp add ${local} --transport stdio weather -- ${process.execPath} ${script}`)
 } else {
   title('What to try next')
   line(
