@@ -38,7 +38,7 @@ const WHAT_IT_MAY = {
 const PARTS = [
   [
     'the core',
-    'read, hold and hand out credentials',
+    'read, hold and hand out credentials; it sends nothing',
     /^src\/(?!signature|tool|upstream|cache|files)\w+\.ts$/,
   ],
   ['`redact`, `tool`, `mcp`', 'run a call in its scope, scrub what it sends', /redact|tool|\/mcp/],
