@@ -239,6 +239,26 @@ describe('createFetch', () => {
     assert.match(error.message, /sets the header X-Api-Key/)
   })
 
+  test('adds that of the innermost scope, so that each API wants a scope of its own', async () => {
+    const [issues, chat] = [fakeToken(), fakeToken()]
+    const { fetch, sent } = api(ok)
+    const fetchIssues = createFetch({ baseUrl, fetch })
+    await runWithCredentials(issues, () =>
+      runWithCredentials(chat, async () => {
+        const inner = fetchIssues('/inner')
+        await runWithCredentials(issues, () => fetchIssues('/own'))
+        await inner
+      }),
+    )
+    assert.deepEqual(
+      sent.map((one) => [one.url, one.headers.get('authorization')]),
+      [
+        [`${baseUrl}/inner`, `Bearer ${chat.accessToken}`],
+        [`${baseUrl}/own`, `Bearer ${issues.accessToken}`],
+      ],
+    )
+  })
+
   test('authorize adds headers', async () => {
     const apiKey = fakeSecret('key')
     const { run, sent } = await call('/a', {
