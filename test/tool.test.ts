@@ -203,6 +203,23 @@ describe('a tool that runs', () => {
     // Neither of them is known to a call that has nothing to do with them.
     assert.equal(await runTool(request, () => inner.accessToken), inner.accessToken)
   })
+
+  test('is searched for what it holds, and not for what is read of it later, as the documents say', async () => {
+    const { runTool, secret } = setUp()
+    async function* read() {
+      yield secret
+    }
+    const later = await runTool(request, read)
+    const texts: string[] = []
+    for await (const one of later) texts.push(one)
+    assert.deepEqual(texts, [secret])
+    const within = await runTool(request, async () => {
+      const all: string[] = []
+      for await (const one of read()) all.push(one)
+      return all
+    })
+    assert.deepEqual(within, ['[redacted]'])
+  })
 })
 
 describe('what a tool sends while it runs', () => {
@@ -431,12 +448,11 @@ describe('a call that is refused', () => {
     assert.equal(await call('push', ['user', 'repo']), 'ran')
     // What was granted is not known.
     assert.equal(await call('push'), 'ran')
+    assert.equal(await call('push', []), 'ran')
     assert.equal(await call('pull', ['repo']), 'ran')
     assert.equal(await call(undefined, ['repo']), 'ran')
     assert.deepEqual(asked, [
-      ['push', ['repo', 'user']],
-      ['push', ['repo', 'user']],
-      ['push', ['repo', 'user']],
+      ...Array(4).fill(['push', ['repo', 'user']]),
       ['pull', undefined],
       [undefined, undefined],
     ])
