@@ -1034,59 +1034,6 @@ describe('a new refresh token in an answer that is refused otherwise', () => {
   })
 })
 
-describe('what is remembered', () => {
-  test('is not pushed out by credentials that are fresh', async () => {
-    const first = refreshTokenOf('pushed')
-    const { fetch, sent, reused } = rotating(first, { expires_in: 3600 })
-    const refresh = createRefresher({ fetch, onRefresh: () => {} })
-    await refresh(expired(first))
-    for (let batch = 0; batch < 101; batch++) {
-      const fresh = Array.from({ length: 100 }, (_, index) =>
-        expired(`FAKE-fresh-${batch}-${index}`, { expiresAt: inSeconds(3600) }),
-      )
-      assert.deepEqual(await Promise.all(fresh.map((one) => refresh(one))), fresh)
-    }
-    assert.equal((await refresh(expired(first))).refreshToken, `${first}-1`)
-    assert.equal(sent.length, 1)
-    assert.deepEqual(reused, [])
-  })
-
-  test('may be forgotten where it was saved, the least recently used first', async () => {
-    const { fetch, sent } = endpoint(() => ({ access_token: 'FAKE-new' }), 0)
-    const refresh = createRefresher({ fetch, onRefresh: () => {} })
-    const [used, unused] = [refreshTokenOf('used'), refreshTokenOf('unused')]
-    const countOf = (token: string) =>
-      sent.filter(({ form }) => form['refresh_token'] === token).length
-    for (const token of [used, unused]) await refresh(expired(token))
-    for (let batch = 0; batch < 100; batch++) {
-      const tokens = Array.from({ length: 100 }, (_, index) => `FAKE-forget-${batch}-${index}`)
-      await Promise.all(tokens.map((token) => refresh(expired(token))))
-      await refresh(expired(used))
-    }
-    for (const token of [used, unused]) await refresh(expired(token))
-    assert.deepEqual([countOf(used), countOf(unused)], [1, 2])
-  })
-
-  test('is never forgotten where nobody has saved it', async () => {
-    const first = refreshTokenOf('unsaved')
-    const { fetch, sent } = endpoint(
-      ({ refresh_token: given }, count) => ({
-        access_token: `FAKE-${count}`,
-        ...(given === first && { refresh_token: `${first}-next` }),
-      }),
-      0,
-    )
-    const refresh = createRefresher({ fetch })
-    await refresh(expired(first))
-    for (let batch = 0; batch < 101; batch++) {
-      const tokens = Array.from({ length: 100 }, (_, index) => `FAKE-unsaved-${batch}-${index}`)
-      await Promise.all(tokens.map((token) => refresh(expired(token))))
-    }
-    assert.equal((await refresh(expired(first))).refreshToken, `${first}-next`)
-    assert.equal(sent.filter(({ form }) => form['refresh_token'] === first).length, 1)
-  })
-})
-
 describe('fromEnv', () => {
   const envOf = (refreshToken: string): Record<string, string> => ({
     SVC_REFRESH_TOKEN: refreshToken,
