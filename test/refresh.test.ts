@@ -897,6 +897,10 @@ describe('onRefresh', () => {
     assert.equal((await waiting).refreshToken, `${first}-1`)
     assert.equal((await refresh(expired(first))).refreshToken, `${first}-1`)
     assert.deepEqual([attempts, sent.length], [1, 1])
+    await withClock(async (advance) => {
+      advance(3600)
+      await assertFails(refresh(expired(first)), 'onRefresh took longer than 0.05 seconds.')
+    })
   })
 
   test('may call the refresher, for the same account as well, and by force', async () => {
@@ -990,7 +994,9 @@ describe('a new refresh token in an answer that is refused otherwise', () => {
       }))
       const saved: OAuthCredential[] = []
       const refresh = createRefresher({ fetch, onRefresh: (one) => void saved.push(one) })
-      const grant = { refreshToken: first, clientId, tokenUri, extra: { account: 'acme' } }
+      const extra = { account: 'acme' }
+      // Frozen, so that what is handed out is remembered.
+      const grant = Object.freeze({ refreshToken: first, clientId, tokenUri, extra })
       await assert.rejects(refresh(grant))
       assert.equal(saved.length, 0)
       advance(1)
