@@ -158,7 +158,8 @@ describe('fromTokenEndpoint', () => {
 })
 
 describe('a token endpoint', () => {
-  const SECURE = 'tokenUri ({PREFIX}TOKEN_URI) must be an https: URL without user name and fragment.'
+  const SECURE =
+    'tokenUri ({PREFIX}TOKEN_URI) must be an https: URL without user name and fragment.'
   for (const uri of [
     'http://auth.example/https://auth.example/token',
     'http://auth.example/http://localhost/token',
