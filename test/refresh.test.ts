@@ -1020,6 +1020,7 @@ describe('a new refresh token in an answer that is refused otherwise', () => {
   test('is not taken from what is no refresh token, nor from an answer with another status', async () => {
     for (const [body, status] of [
       [{ refresh_token: 'FAKE \ud800' }, 200],
+      [{ refresh_token: '\ud800 FAKE' }, 200],
       [{ refresh_token: '' }, 200],
       [{ refresh_token: 7 }, 200],
       [{ refresh_token: 'FAKE-echo' }, 400],

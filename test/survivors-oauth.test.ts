@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { OAuthCredential, RedactedSecret } from 'mcp-credentials'
-import { createRefresher, fromTokenEndpoint } from 'mcp-credentials/oauth'
+import { createRefresher, fromTokenEndpoint, fromTokenResponse } from 'mcp-credentials/oauth'
 import { redactSecrets } from 'mcp-credentials/redact'
 import { fakeSecret } from './helper.ts'
 import {
@@ -205,5 +205,20 @@ describe('a token endpoint', () => {
     assert.equal((await source({ headers: undefined })).accessToken, 'FAKE-2')
     const [first, second] = sent.map(({ init }) => init.body)
     assert.deepEqual([sent.length, second], [2, first])
+  })
+})
+
+describe('fromTokenResponse', () => {
+  test('says what it takes', () => {
+    const message = /^The answer of a token endpoint .*\{ access_token: '…' \}/
+    assert.throws(() => fromTokenResponse('FAKE' as never, { clientId }), { message })
+  })
+
+  test('takes a lifetime that is a text with a fraction', () => {
+    for (const expires_in of ['3600', '3600.5', '3600.25', '3600.125000']) {
+      const answer = { access_token: 'FAKE-access', token_type: 'Bearer', expires_in }
+      const credential = fromTokenResponse(answer, { clientId })
+      assert(!credential.isExpired(3500) && credential.isExpired(3600), expires_in)
+    }
   })
 })
