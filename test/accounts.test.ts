@@ -541,6 +541,7 @@ describe('what is given to createAccounts', () => {
       'a'.repeat(63),
       'a'.repeat(64),
       ` ${'A'.repeat(43)}`,
+      `${'A'.repeat(20)}=${'A'.repeat(23)}`,
       new Uint8Array(31),
       new Uint8Array(33),
       7,
