@@ -134,6 +134,26 @@ describe('an account is refreshed', () => {
     await slow
   })
 
+  test('where it has to be, and else costs one look at the store', async () => {
+    const { first, store } = replicas(1, endpoint(() => assert.fail('Nothing is due.')).fetch)
+    await first.save('alice', expiring(refreshTokenOf('not-due'), 3600))
+    const before = { ...store.calls }
+    assert.equal(await accessTokenOf(first), 'FAKE-old-access')
+    assert.deepEqual(store.calls, { load: before.load + 1, swap: before.swap })
+  })
+
+  test('by one process, for which the others wait as long as it takes', async () => {
+    const server = rotating(refreshTokenOf('long'), { expires_in: 3600 })
+    const { first, second } = replicas(2, async (...request) => {
+      await sleep(1500)
+      return server.fetch(...request)
+    })
+    await first.save('alice', expired(server.first))
+    const tokens = await Promise.all([accessTokenOf(first), accessTokenOf(second)])
+    assert.deepEqual(tokens, ['FAKE-access-1', 'FAKE-access-1'])
+    assert.deepEqual([server.sent.length, server.reused.length], [1, 0])
+  })
+
   test('in no scope of a caller', async () => {
     const seen: unknown[] = []
     const { fetch } = endpoint(() => {
@@ -213,8 +233,28 @@ describe('a lease', () => {
     // Written, but the connection broke before that was known.
     store.afterSwap.push(fail)
     await assertRejects(first.get('alice'), 'ERR_CREDENTIAL_UNAVAILABLE', /cannot be reached/)
+    const { load } = store.calls
     assert.equal(await accessTokenOf(first), 'FAKE-access-1')
     assert.equal(server.sent.length, 1)
+    // For the call, for the request, and to save what came of it.
+    assert.equal(store.calls.load, load + 3)
+  })
+
+  test('lasts as long as a request may take', async () => {
+    let answer = (_: object): void => undefined
+    const { fetch, sent } = endpoint(() => new Promise<object>((resolve) => (answer = resolve)))
+    const { first, second } = replicas(2, fetch)
+    await first.save('alice', expired(refreshTokenOf('lease')))
+    const one = accessTokenOf(first)
+    while (sent.length === 0) await sleep(1)
+    await withLater(14, async () => {
+      const other = accessTokenOf(second)
+      await sleep(200)
+      assert.equal(sent.length, 1)
+      answer({ access_token: 'FAKE-new-access' })
+      assert.deepEqual(await Promise.all([one, other]), ['FAKE-new-access', 'FAKE-new-access'])
+    })
+    assert.equal(sent.length, 1)
   })
 })
 
@@ -224,6 +264,20 @@ describe('a successor', () => {
     const { store, first, second } = replicas(2, server.fetch)
     await first.save('alice', expired(server.first))
     store.afterSwap.push(() => store.before.swap.push(fail))
+    assert.equal(await accessTokenOf(first), 'FAKE-access-1')
+    assert.equal(await accessTokenOf(second), 'FAKE-access-1')
+    assert.deepEqual([server.sent.length, server.reused.length], [1, 0])
+  })
+
+  test('is saved by the same call where the store is there again a little later', async () => {
+    const server = rotating(refreshTokenOf('restarted'), { expires_in: 3600 })
+    const { store, first, second } = replicas(2, server.fetch)
+    await first.save('alice', expired(server.first))
+    const { swap } = store
+    store.afterSwap.push(() => {
+      store.swap = async () => fail()
+      setTimeout(() => (store.swap = swap), 100)
+    })
     assert.equal(await accessTokenOf(first), 'FAKE-access-1')
     assert.equal(await accessTokenOf(second), 'FAKE-access-1')
     assert.deepEqual([server.sent.length, server.reused.length], [1, 0])
@@ -385,6 +439,32 @@ describe('a token endpoint that fails', () => {
     })
   }
 
+  test('is told apart from a store that fails at that moment', async () => {
+    const { fetch } = endpoint(() => unauthorized('server_error', 503))
+    const { first, store } = replicas(1, fetch)
+    await first.save('alice', expired(refreshTokenOf('both-down')))
+    store.afterSwap.push(() => store.before.swap.push(...failing(4)))
+    await assertRejects(first.get('alice'), 'ERR_CREDENTIAL_UNAVAILABLE', /cannot be reached/)
+  })
+
+  test('is asked after a second again where it has answered in between', async () => {
+    const { fetch, sent } = endpoint((_, count) =>
+      count === 2
+        ? { access_token: 'FAKE-between', expires_in: 0 }
+        : unauthorized('server_error', 500),
+    )
+    const { first } = replicas(1, fetch)
+    await first.save('alice', expired(refreshTokenOf('between')))
+    const requestsAfter = async (seconds: number) => {
+      await withLater(seconds, () => first.get('alice').catch(() => undefined))
+      return sent.length
+    }
+    assert.equal(await requestsAfter(0), 1)
+    assert.equal(await requestsAfter(1.1), 2)
+    assert.equal(await requestsAfter(10), 3)
+    assert.equal(await requestsAfter(11.1), 4)
+  })
+
   test('is asked again when it has said, and no pause is longer than a minute', async () => {
     const headers = { 'retry-after': '120' }
     const { fetch, sent } = endpoint((_, count) =>
@@ -501,6 +581,17 @@ describe('by force', () => {
     assert.deepEqual([server.sent.length, server.reused.length], [4, 0])
   })
 
+  test('it asks at once where the refused token was not had by force itself', async () => {
+    const server = rotating(refreshTokenOf('forced-at-once'), HOUR)
+    const { first } = replicas(1, server.fetch)
+    await first.save('alice', expired(server.first))
+    const credential = await given(first)
+    assert.equal(credential.accessToken, 'FAKE-access-1')
+    const forced = await first.refresh(credential, { force: true })
+    assert.equal(forced.accessToken, 'FAKE-access-2')
+    assert.deepEqual([server.sent.length, server.reused.length], [2, 0])
+  })
+
   test('a failure is told, and the next call has what is still valid', async () => {
     const { fetch, sent } = endpoint(() => unauthorized('server_error', 503))
     const { first } = replicas(1, fetch)
@@ -528,7 +619,8 @@ describe('by force', () => {
       const credential = await given(first)
       await end()
       const refreshed = first.refresh(credential, { force: true })
-      const message = /\(invalid_grant\)\. The account must be connected again\.$/
+      const message =
+        /: the old one is no good \(invalid_grant\)\. The account must be connected again\.$/
       await assertRejects(refreshed, 'ERR_CREDENTIAL_REFRESH', message)
     }
     assert.equal(sent.length, 1)
@@ -549,6 +641,7 @@ describe('by force', () => {
     for (const foreign of [credential, await given(second), {}, 'alice'] as OAuthCredential[])
       await assert.rejects(first.refresh(foreign, { force: true }), (error: unknown) => {
         assert(error instanceof TypeError)
+        assert.equal(Reflect.get(error, 'code'), 'ERR_INVALID_ARG_VALUE')
         assert.match(error.message, /takes a credential that these accounts have given/)
         assertNoLeak(error, credential.accessToken)
         return true

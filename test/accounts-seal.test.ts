@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { OAuthCredential, StaticCredential } from 'mcp-credentials'
 import { createAccounts, openCredential, sealCredential } from 'mcp-credentials/accounts'
 import type { SealCredentialOptions } from 'mcp-credentials/accounts'
-import { assertRejects, memoryStore, newKey, PROVIDER, rowOf } from './account-store.ts'
+import { ask, assertRejects, memoryStore, newKey, PROVIDER, rowOf } from './account-store.ts'
 import { assertNoLeak, fakeSecret, fakeToken } from './helper.ts'
 
 const key = newKey()
@@ -136,6 +136,21 @@ describe('a sealed credential', () => {
       )
     })
   }
+
+  test('is not opened, and the operator is told what its header asks for', async () => {
+    for (const [more, expected] of [
+      [{ alg: 'A256KW' }, 'It is not of "dir" and "A256GCM".'],
+      [{ enc: 'A128GCM' }, 'It is not of "dir" and "A256GCM".'],
+      [{ typ: 'mcp-account' }, 'Its typ is not "mcp-credential".'],
+      [{ zip: 'DEF' }, 'Its header asks for more.'],
+      [{ crit: ['exp'], exp: 1 }, 'Its header asks for more.'],
+    ] as const) {
+      const sealed = await sealRaw({ ...header, kid: await kid(), ...more }, claims)
+      const { call, cause } = await ask(() => openCredential(sealed, options), 'alice')
+      assert.equal(call.refusal?.code, 'ERR_CREDENTIAL_UNAVAILABLE')
+      assert.equal((cause as Error).message, expected)
+    }
+  })
 
   test('that somebody made with the key is opened: the control of the cases above', async () => {
     const sealed = await sealRaw({ ...header, kid: await kid() }, claims)

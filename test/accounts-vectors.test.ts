@@ -68,6 +68,7 @@ test('a runtime without Web Crypto is told so', async () => {
     const credential = new OAuthCredential({ accessToken: 'FAKE' })
     await assert.rejects(sealCredential(credential, options), {
       name: 'TypeError',
+      code: 'ERR_INVALID_ARG_VALUE',
       message: /no Web Crypto/,
     })
     const text = opened?.[0]?.text ?? ''

@@ -113,8 +113,17 @@ describe('accounts', () => {
     await accounts.save('alice', credential)
     assert.equal((await accounts.remove('alice'))?.accessToken, credential.accessToken)
     assert.equal(store.rows.size, 0)
+    const { swap } = store.calls
     assert.equal(await accounts.remove('alice'), undefined)
+    assert.equal(store.calls.swap, swap)
     assert.equal(await accounts.get('alice'), undefined)
+  })
+
+  test('are told apart by their header from what sealCredential seals', async () => {
+    const { accounts, store } = fixture()
+    await accounts.save('alice', fakeToken())
+    const [header = ''] = (store.rows.get(rowOf('alice')) ?? '').split('.')
+    assert.equal(JSON.parse(atob(header.replace(/-/g, '+').replace(/_/g, '/'))).typ, 'mcp-account')
   })
 
   test('taken within a call are scrubbed from what it sends', async () => {
@@ -180,6 +189,10 @@ describe('a source of accounts', () => {
     const { swap } = store.calls
     assert.equal(await isConnected(), true)
     assert.equal(store.calls.swap, swap)
+    // Also with a token that has expired, but can be refreshed.
+    await accounts.save('alice', expired(refreshTokenOf('connected')))
+    assert.equal(await isConnected(), true)
+    await accounts.save('alice', credential)
     const again = await ask(source, 'alice')
     assert.equal(credentialOf(again.call).accessToken, credential.accessToken)
   })
@@ -242,9 +255,9 @@ describe('a source of accounts', () => {
     await accounts.save('alice', fakeToken())
     const labels: unknown[] = []
     const adapter = createAdapter(sourceOf(accounts), { onCall: ({ label }) => labels.push(label) })
-    for (const sub of ['alice', 'bob', undefined])
+    for (const sub of ['alice', 'bob', undefined, 7, ''])
       (await adapter({ headers: undefined, authInfo: { sub } })).end()
-    assert.deepEqual(labels, ['alice', 'bob', undefined])
+    assert.deepEqual(labels, ['alice', 'bob', undefined, undefined, undefined])
   })
 
   test('makes its URL as it is told', async () => {
@@ -319,6 +332,11 @@ describe('a source of accounts', () => {
     const promise = accounts.save('alice', fakeToken())
     await assertRejects(promise, 'ERR_CREDENTIAL_UNAVAILABLE', /cannot be reached/)
     assert.equal(tries, 200)
+    const { accounts: due, store: other } = fixture()
+    await due.save('alice', expired(refreshTokenOf('never')))
+    other.swap = store.swap
+    const { cause } = await ask(sourceOf(due), 'alice')
+    assert.match(String(cause), /swap\(\) of the store failed 200 times: does a row hold/)
   })
 })
 
@@ -331,6 +349,8 @@ describe('what is sealed', () => {
     ['with a part more', (text) => `${text}.`, /no JWE/],
     ['with an encrypted key', (text) => text.replace('..', '.AAAA.'), /no JWE/],
     ['that is no JWE', () => 'FAKE', /no JWE/],
+    ['with a header of no possible length', (text) => lengthen(text, 0), /no JWE/],
+    ['with a body of no possible length', (text) => lengthen(text, 3), /no JWE/],
     ['that is empty', () => '', /no JWE/],
     ['with white space', (text) => ` ${text}`, /./],
     ['without a header', (text) => text.slice(text.indexOf('.')), /./],
@@ -410,6 +430,15 @@ describe('what is sealed', () => {
   })
 })
 
+/** Makes a part as long as no base64url is. */
+function lengthen(text: string, index: number): string {
+  const parts = text.split('.')
+  let part = parts[index] ?? ''
+  while (part.length % 4 !== 1) part += 'A'
+  parts[index] = part
+  return parts.join('.')
+}
+
 function changePart(text: string, index: number): string {
   const parts = text.split('.')
   const part = parts[index] ?? ''
@@ -425,12 +454,32 @@ describe('what is given to createAccounts', () => {
     ['no options', () => createAccounts('a', undefined as never), /must be given as an object/],
     ['no store', () => createAccounts('a', { keys } as never), /needs load and swap/],
     ['half a store', () => createAccounts('a', { store: {}, keys } as never), /load and swap/],
+    [
+      'a store that cannot be written',
+      () => createAccounts('a', { store: { load: store.load }, keys } as never),
+      /load and swap/,
+    ],
+    [
+      'a leeway that is none',
+      () => createAccounts('a', { store, keys, refresh: { leewaySeconds: -1 } }),
+      /leewaySeconds/,
+    ],
+    [
+      'a misspelt option of a source',
+      () =>
+        createAccounts('a', { store, keys }).source({
+          owner: ownerOf,
+          connect: CONNECT,
+          scope: ['a'],
+        } as never),
+      /"scope" is not an option of source/,
+    ],
     ['no keys', () => createAccounts('a', { store } as never), /at least one key/],
     ['an empty list of keys', () => createAccounts('a', { store, keys: [] }), /at least one key/],
     [
       'a misspelt option',
       () => createAccounts('a', { store, keys, key: 1 } as never),
-      /not an option/,
+      /not an option of createAccounts/,
     ],
     [
       'a misspelt option of refresh',
@@ -470,7 +519,8 @@ describe('what is given to createAccounts', () => {
     ])
   for (const [name, create, message] of wrong) {
     test(`${name} is a TypeError`, () => {
-      assert.throws(create, { name: 'TypeError', message })
+      const code = /^ERR_INVALID_ARG_(TYPE|VALUE)$/
+      assert.throws(create, { name: 'TypeError', message, code })
     })
   }
 
@@ -501,6 +551,7 @@ describe('what is given to createAccounts', () => {
       'a'.repeat(63),
       'a'.repeat(64),
       ` ${'A'.repeat(43)}`,
+      `${'A'.repeat(20)}=${'A'.repeat(23)}`,
       new Uint8Array(31),
       new Uint8Array(33),
       7,
@@ -549,13 +600,16 @@ describe('what is given to createAccounts', () => {
       [new OAuthCredential(half), /without its clientId and tokenUri/],
       [new OAuthCredential({ ...half, clientId: 'c' }), /without its clientId and tokenUri/],
     ]
+    const code = /^ERR_INVALID_ARG_(TYPE|VALUE)$/
     for (const [given, message] of cases) {
       const credential = given as OAuthCredential
-      for (const attempt of [
-        () => accounts.save('alice', credential),
-        () => accounts.redeem(ticket, { owner: 'alice', credential }),
-      ])
-        await assert.rejects(attempt, { name: 'TypeError', message })
+      for (const [caller, attempt] of [
+        ['save', () => accounts.save('alice', credential)],
+        ['redeem', () => accounts.redeem(ticket, { owner: 'alice', credential })],
+      ] as const) {
+        await assert.rejects(attempt, { name: 'TypeError', message, code })
+        await assert.rejects(attempt, { message: new RegExp(`^${caller} takes`) })
+      }
     }
     assert.equal(store.rows.size, 0)
     await accounts.save('alice', expired(refreshTokenOf('saved')))
@@ -630,6 +684,26 @@ describe('a ticket', () => {
       await accounts.remove('alice')
       assert.equal(store.rows.size, 0)
     })
+  })
+
+  test('is good for so many seconds, and not at the next', async () => {
+    const { accounts, store } = fixture({ linkSeconds: 60 })
+    const by = { owner: 'alice', credential: fakeToken() }
+    const { now } = Date
+    const start = 4_000_000_000_000
+    try {
+      Date.now = () => start
+      const [ticket, spent] = [await accounts.connect('alice'), await accounts.connect('alice')]
+      await accounts.redeem(spent, by)
+      Date.now = () => start + 59_999
+      await accounts.check(ticket, by)
+      Date.now = () => start + 60_000
+      await assertNotYours(accounts.check(ticket, by))
+      await accounts.remove('alice')
+      assert.equal(store.rows.size, 0)
+    } finally {
+      Date.now = now
+    }
   })
 
   test('is good under either key while keys are replaced', async () => {

@@ -53,6 +53,16 @@ describe('keys', () => {
       await openCredential(sealed, optionsOf(key))
     })
     assert.equal(again.length, 0)
+    // As while keys are replaced.
+    const others = optionsOf(newKey(), key)
+    await sealCredential(fakeToken(), others)
+    const both = await imported(async () => {
+      for (const options of [optionsOf(key), others]) {
+        await openCredential(await sealCredential(fakeToken(), options), others)
+        await openCredential(sealed, options)
+      }
+    })
+    assert.equal(both.length, 0)
   })
 
   test('of accounts are remembered up to a thousand, and work beyond', async () => {

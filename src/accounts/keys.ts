@@ -28,7 +28,7 @@ export const decode = (bytes: Bytes): string => new runtime.TextDecoder().decode
 export const random = (size: number): Bytes => webCrypto().getRandomValues(new Uint8Array(size))
 
 /** RFC 4648 section 5, without padding. */
-export function toBase64url(bytes: Bytes): string {
+export function toBase64url(bytes: Iterable<number>): string {
   let binary = ''
   for (const byte of bytes) binary += String.fromCharCode(byte)
   return asBase64url(runtime.btoa(binary))

@@ -26,7 +26,7 @@ export async function createTicket(
   const nonce = random(12)
   const key = await importKey(binding.keys[0])
   const sealed = await crypt('encrypt', key, nonce, boundTo(binding), encode(text))
-  return toBase64url(Uint8Array.from([...nonce, ...sealed]))
+  return toBase64url([...nonce, ...sealed])
 }
 
 /** Reads a ticket of this owner; whatever is wrong with it, the error is the same. */

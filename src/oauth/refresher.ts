@@ -154,7 +154,7 @@ async function take(
   const isToBeSaved = successor !== undefined && options.onRefresh !== undefined
   if (!isRotated && !isToBeSaved) return
   const newest = successor ?? lineage.current ?? token
-  lineage.unsaved = newest ? layOver(grant, newest, refreshToken) : { ...grant, refreshToken }
+  lineage.unsaved = newest ? layOver(grant, newest, refreshToken) : grant
 }
 
 /** Saves what nobody has saved, unless that is going on. */

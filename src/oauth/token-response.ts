@@ -86,7 +86,7 @@ function toCredential(response: TokenResponse, expected: Expected, time: number)
 const MEMBERS = { accessToken: 'access_token', refreshToken: 'refresh_token', scopes: 'scope' }
 
 // GitHub separates scopes by commas.
-const splitScope = (scope: string): string[] => scope.split(/[\s,]+/).filter((name) => name !== '')
+const splitScope = (scope: string): string[] => scope.split(/[\s,]/).filter((name) => name !== '')
 
 function text(response: TokenResponse, member: Member): string | undefined {
   const value = response[member] ?? undefined

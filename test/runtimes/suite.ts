@@ -27,6 +27,7 @@ const WEB = [
   'refresh-tenants',
   'oauth',
   'oauth-source',
+  'oauth-memory',
   'cache',
   'upstream',
   'accounts',
