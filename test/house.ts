@@ -43,13 +43,13 @@ const ADAPTER_BUDGET = 110
 
 /** What has more lines than its budget, until it has fewer; it may not get any more. */
 const OVERRUNS: Readonly<Record<string, number>> = {
-  core: 1734,
-  redact: 594,
+  core: 1733,
+  redact: 593,
   oauth: 652,
   accounts: 616,
-  tool: 249,
+  tool: 234,
   upstream: 168,
-  'adapters/mcp.ts': 353,
+  'adapters/mcp.ts': 338,
 }
 
 /** `core`, the name of a room, or the path of an adapter; `undefined` for a file that the plan does not know. */
