@@ -282,6 +282,8 @@ export function captureScope(): CapturedScope {
   return {
     credentials() {
       const lists = listsOf(scope)
+      // Most scopes are in no other.
+      if (lists?.length === 1) return lists[0]
       return lists && [...new Set(lists.flat())]
     },
     keep() {
