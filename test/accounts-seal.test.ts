@@ -185,7 +185,10 @@ test('what is misused is a TypeError that shows nothing', async () => {
   const secret = fakeSecret('key!')
   const cases: [attempt: () => Promise<unknown>, message: RegExp][] = [
     [() => sealCredential({} as never, options), /sealCredential takes/],
-    [() => sealCredential(credential, undefined as never), /must be given as an object/],
+    [
+      () => sealCredential(credential, undefined as never),
+      /of sealCredential must be given as an object/,
+    ],
     [() => sealCredential(credential, { ...options, owner: '' }), /owner of an account/],
     [
       () => sealCredential(credential, { ...options, provider: '\ud800' }),
@@ -202,6 +205,7 @@ test('what is misused is a TypeError that shows nothing', async () => {
   for (const [attempt, message] of cases) {
     await assert.rejects(attempt, (error: unknown) => {
       assert(error instanceof TypeError, String(error))
+      assert.match(String(Reflect.get(error, 'code')), /^ERR_INVALID_ARG_(TYPE|VALUE)$/)
       assert.match(error.message, message)
       assertNoLeak(error, secret, credential.accessToken)
       return true

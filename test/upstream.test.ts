@@ -174,6 +174,7 @@ describe('createFetch', () => {
     'https://api.example/v10',
     'https://api.example/v1/..;/admin',
     'https://api.example/v1/..%252Fadmin',
+    'https://api.example/v1/..%25252Fadmin',
     'https://api.example.evil.example/v1/',
     'https://api.example:444/v1/',
     'https://user@api.example/v1/',
@@ -194,6 +195,7 @@ describe('createFetch', () => {
       const error = await refusal(target, { credential })
       assert(error instanceof TypeError)
       assert.equal(Reflect.get(error, 'code'), 'ERR_INVALID_ARG_VALUE')
+      assert.match(error.message, /^createFetch takes a path that starts with a slash, or a URL/)
       assert.doesNotMatch(error.message, /evil|admin/)
       assertNoLeak(error, credential.accessToken)
     })
@@ -360,6 +362,7 @@ describe('createFetch', () => {
     'http://127.0.0.1:1',
     'http://127.0.0.1.evil.example',
     'http://localhost.evil.example',
+    'http://evil.example/http://localhost/',
     'http://10.0.0.1',
     '',
     undefined,
@@ -394,6 +397,7 @@ describe('createFetch', () => {
     ])
       assert.throws(() => createFetch(options as unknown as CreateFetchOptions), {
         code: 'ERR_INVALID_ARG_VALUE',
+        message: /createFetch/,
       })
   })
 })
@@ -523,6 +527,25 @@ describe('a redirect', () => {
   })
 })
 
+describe('a body that can be read once', () => {
+  for (const [what, body] of [
+    ['of a browser, whose streams are no iterables', { getReader: () => assert.fail() }],
+    ['of Node.js, whose streams have no reader', { [Symbol.asyncIterator]: () => assert.fail() }],
+  ] as const) {
+    test(`is not sent twice: ${what}`, async () => {
+      let requests = 0
+      const fetch = async () => {
+        requests += 1
+        return redirectTo('/v1/b', 307)
+      }
+      const upstream = createFetch({ baseUrl, fetch })
+      const init = { method: 'POST', body: body as never }
+      const response = await runWithCredentials(fakeToken(), () => upstream('/a', init))
+      assert.deepEqual([response.status, requests], [307, 1])
+    })
+  }
+})
+
 describe('a 401', () => {
   const unauthorized = () => new Response('no', { status: 401 })
   const successor = new OAuthCredential({ accessToken: fakeSecret('successor') })
@@ -643,7 +666,8 @@ describe('a 401', () => {
     await assert.rejects(rejecting.run(), (reason) => reason === error)
     const refresh = (async () => ({ accessToken: 'FAKE-plain' })) as unknown as Refresher
     const plain = await call('/a', { answer: unauthorized, options: { refresh } })
-    await assert.rejects(plain.run(), { code: 'ERR_INVALID_ARG_TYPE' })
+    const message = /^A refresher returns a StaticCredential or an OAuthCredential/
+    await assert.rejects(plain.run(), { code: 'ERR_INVALID_ARG_TYPE', message })
   })
 
   test('frees the connection of the answer that nobody reads', async () => {

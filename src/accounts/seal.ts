@@ -41,7 +41,7 @@ function bindingOf(options: SealCredentialOptions, caller: string): Binding {
 
 export function assertName(value: unknown, name: 'owner' | 'provider'): void {
   // Half of a surrogate pair would become the same character as any other.
-  if (typeof value === 'string' && value !== '' && textProblem(value) === undefined) return
+  if (value !== '' && textProblem(value) === undefined) return
   throw misuse('ERR_INVALID_ARG_TYPE', `The ${name} of an account must be a string, not empty.`)
 }
 
