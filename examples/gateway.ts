@@ -51,7 +51,10 @@ function serve(incoming: IncomingMessage, response: ServerResponse): void {
   const credential = accessToken ? formatHeaders(new OAuthCredential({ accessToken })) : {}
   const options = { method, headers: { ...headers, ...credential } }
   const onward = forward(target + path, options, (answer) => {
-    response.writeHead(answer.statusCode ?? 502, answer.headers)
+    // One that is none, such as 099, cannot be passed on.
+    const { statusCode = 0 } = answer
+    if (statusCode < 200) return refuse(response, 502, 'The answer of the server has no status.')
+    response.writeHead(statusCode, answer.headers)
     answer.on('error', () => response.destroy())
     answer.pipe(response)
   })

@@ -209,7 +209,7 @@ describe('a tool that runs', () => {
     async function* read() {
       yield secret
     }
-    const later = await runTool(request, read)
+    const later = (await runTool(request, read)) as AsyncIterable<string>
     const texts: string[] = []
     for await (const one of later) texts.push(one)
     assert.deepEqual(texts, [secret])

@@ -25,6 +25,7 @@ before(async () => {
     const { method, url: path, headers } = incoming
     if (path === '/broken') return void response.write('half', () => response.destroy())
     if (path === '/silent') return void response.destroy()
+    if (path === '/odd') return void response.socket?.end('HTTP/1.1 099 Odd\r\n\r\n')
     if (path === '/slow') return void slow.emit('call', { closed: once(response, 'close') })
     return response.end(JSON.stringify(path === '/mcp' ? headers : `${method} ${path}`))
   })
@@ -148,6 +149,7 @@ test('what goes wrong with a request or its answer does not end the gateway', as
   assert.equal((await send({ authorization: 'Bearer FAKE-unknown' }, '//')).status, 403)
   const { status, body } = await send({ authorization }, '/silent')
   assert.deepEqual([status, JSON.parse(body)], [502, { error: 'The server does not answer.' }])
+  assert.equal((await send({ authorization }, '/odd')).status, 502)
   await assert.rejects(send({ authorization }, '/broken'), { code: 'ECONNRESET' })
   const leaving = request(url, { method: 'POST', headers: { authorization }, path: '/slow' }).end()
   const [{ closed }] = (await once(slow, 'call')) as [{ closed: Promise<unknown> }]
