@@ -194,9 +194,9 @@ const bearer = ({ accessToken = '' }: ResolvedCredential): Authorization => ({
 
 /** What is not understood would send no credential, or "undefined" in its place. */
 function checked(given: unknown): Authorization {
-  const { headers = {}, query = {}, ...others } = Object(given)
+  const { headers = {}, query = {}, ...others }: Record<string, unknown> = Object(given)
   const isPlain = [given, headers, query].every(isPlainObject) && Object.keys(others).length === 0
-  const values = [headers, query].flatMap((pairs) => Object.values(Object(pairs)))
+  const values: unknown[] = [headers, query].flatMap((pairs) => Object.values(pairs ?? {}))
   if (isPlain && values.every((value) => typeof value === 'string')) return given as Authorization
   // What an async one rejects with must not end the process.
   Promise.resolve(given).catch(() => undefined)

@@ -277,7 +277,7 @@ describe('cached', () => {
 
   test('says what is wrong with its options, and with what load returns', async () => {
     const wrong: readonly (readonly [options: object, message: string])[] = [
-      [{ key, load, ttl: 1 }, '"ttl" is not an option of cached: use key, load, ttlSeconds.'],
+      [{ key, load, ttl: 1 }, '"ttl" is not an option of cached: use key, load, ttlSeconds, max.'],
       [{ key, load, max: -1 }, 'The option max of cached must be a number of credentials.'],
       [{ load }, 'cached needs key.'],
       [{ key }, 'cached needs load.'],
