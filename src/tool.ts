@@ -116,19 +116,19 @@ export function createToolRunner(
     const tool = new RunningTool(call.credential, options.redact)
     try {
       const result: unknown = await runWithCredentials(call.credential, () => tool.start(run))
+      tool.isOver = true
       const clean = tool.redact(result)
       call.end(tool.describe(clean))
       // What is redacted keeps its shape.
       return clean as Awaited<ReturnType<typeof run>>
     } catch (cause) {
+      tool.isOver = true
       const [thrown, error] = examine(cause)
       const clean = tool.search(thrown)
       const failure = tool.fail(error, cause)
       if (thrown instanceof ConnectRequiredError) return await stop(thrown, failure)
       call.end(failure)
       throw clean
-    } finally {
-      tool.isOver = true
     }
   }
   return runTool
