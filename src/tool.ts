@@ -85,6 +85,7 @@ const KINDS = {
  * const runTool = createToolRunner(fromHeaders({ type: 'oauth' }))
  * const result = await runTool({ tool: 'whoami', headers: request.headers }, () => whoami())
  */
+// eslint-disable-next-line max-lines-per-function -- A function of its own for the scope costs each call a promise.
 export function createToolRunner(
   source: CredentialSource,
   options: CreateToolRunnerOptions = {},
@@ -93,6 +94,7 @@ export function createToolRunner(
   const allKinds = { ...KINDS, ...kinds }
   const ask = createAdapter(source, options, allKinds)
   if (options.redact) assertOptions(options.redact, 'redact', { except: ['strings'] })
+  // eslint-disable-next-line max-lines-per-function -- As above.
   const runTool: ToolRunner = async (given, run, refuse, client) => {
     const request = withScopes(given, options)
     const call = await (request instanceof Error
