@@ -85,6 +85,7 @@ const KINDS = {
  * const runTool = createToolRunner(fromHeaders({ type: 'oauth' }))
  * const result = await runTool({ tool: 'whoami', headers: request.headers }, () => whoami())
  */
+// eslint-disable-next-line max-lines-per-function -- A function of its own for the scope costs each call a promise.
 export function createToolRunner(
   source: CredentialSource,
   options: CreateToolRunnerOptions = {},
@@ -93,6 +94,7 @@ export function createToolRunner(
   const allKinds = { ...KINDS, ...kinds }
   const ask = createAdapter(source, options, allKinds)
   if (options.redact) assertOptions(options.redact, 'redact', { except: ['strings'] })
+  // eslint-disable-next-line max-lines-per-function -- As above.
   const runTool: ToolRunner = async (given, run, refuse, client) => {
     const request = withScopes(given, options)
     const call = await (request instanceof Error
@@ -116,19 +118,19 @@ export function createToolRunner(
     const tool = new RunningTool(call.credential, options.redact)
     try {
       const result: unknown = await runWithCredentials(call.credential, () => tool.start(run))
+      tool.isOver = true
       const clean = tool.redact(result)
       call.end(tool.describe(clean))
       // What is redacted keeps its shape.
       return clean as Awaited<ReturnType<typeof run>>
     } catch (cause) {
+      tool.isOver = true
       const [thrown, error] = examine(cause)
       const clean = tool.search(thrown)
       const failure = tool.fail(error, cause)
       if (clean instanceof ConnectRequiredError) return await stop(clean, failure)
       call.end(failure)
       throw clean
-    } finally {
-      tool.isOver = true
     }
   }
   return runTool
