@@ -8,7 +8,7 @@ import { assertOptions, ConnectRequiredError, CredentialError } from './errors.t
 import type { OptionKind } from './errors.ts'
 import { REDACTED } from './grammar.ts'
 import { redactSecrets } from './redact/index.ts'
-import type { CredentialSource } from './source.ts'
+import type { CredentialRequest, CredentialSource } from './source.ts'
 
 /** Options of {@link createToolRunner}. */
 export interface CreateToolRunnerOptions extends AdapterOptions {
@@ -85,49 +85,36 @@ const KINDS = {
  * const runTool = createToolRunner(fromHeaders({ type: 'oauth' }))
  * const result = await runTool({ tool: 'whoami', headers: request.headers }, () => whoami())
  */
-// eslint-disable-next-line max-lines-per-function -- A function of its own for the scope costs each call a promise.
 export function createToolRunner(
   source: CredentialSource,
   options: CreateToolRunnerOptions = {},
   kinds: Readonly<Record<string, readonly OptionKind[]>> = {},
 ): ToolRunner {
-  const allKinds = { ...KINDS, ...kinds }
-  const ask = createAdapter(source, options, allKinds)
+  const ask = createScopedAdapter(source, options, { ...KINDS, ...kinds })
   if (options.redact) assertOptions(options.redact, 'redact', { except: ['strings'] })
-  // eslint-disable-next-line max-lines-per-function -- As above.
   const runTool: ToolRunner = async (given, run, refuse, client) => {
-    const request = withScopes(given, options)
-    const call = await (request instanceof Error
-      ? createAdapter(() => Promise.reject(request), options, allKinds)(given)
-      : ask(request))
+    const call = await ask(given)
     // Nobody waits for the tool's result any more.
     if (given.signal?.aborted) {
       call.end({ status: 499 })
       throw new Error('The call was cancelled.')
     }
     const stop = async (error: CredentialError, result?: CallResult) => {
-      const canAsk = client && error instanceof ConnectRequiredError
-      const owner = canAsk ? labelFor(call.request, options) : undefined
-      const step = canAsk && (await nextStep(source, owner, error, client.answer, options))
+      const step = await nextStep(source, call.request, error, client, options)
       if (step === 'retry') return runTool(given, run, refuse)
       call.end(result)
-      if (canAsk && step === 'ask') return client.ask(error)
+      if (step !== 'refuse') return step()
       return refuse?.(error) ?? toErrorResult(error.message)
     }
     if (call.refusal) return stop(call.refusal)
     const tool = new RunningTool(call.credential, options.redact)
     try {
-      const result: unknown = await runWithCredentials(call.credential, () => tool.start(run))
-      tool.isOver = true
-      const clean = tool.redact(result)
+      const clean = tool.redact(await runWithCredentials(call.credential, () => tool.start(run)))
       call.end(tool.describe(clean))
       // What is redacted keeps its shape.
       return clean as Awaited<ReturnType<typeof run>>
     } catch (cause) {
-      tool.isOver = true
-      const [thrown, error] = examine(cause)
-      const clean = tool.search(thrown)
-      const failure = tool.fail(error, cause)
+      const [clean, failure] = tool.fail(cause)
       if (clean instanceof ConnectRequiredError) return await stop(clean, failure)
       call.end(failure)
       throw clean
@@ -136,16 +123,24 @@ export function createToolRunner(
   return runTool
 }
 
-/** With the scopes that its tool needs; or the error that refuses it, where the server cannot tell them. */
-function withScopes(request: AdapterRequest, { scopes: scopesOf }: CreateToolRunnerOptions) {
-  try {
-    const scopes = request.tool === undefined ? undefined : scopesOf?.(request.tool)
-    if (scopes === undefined) return request
-    assertOptions({ scopes }, 'what a tool needs', { scopes: ['strings'] })
-    return { ...request, scopes }
-  } catch (cause) {
-    const message = 'The server could not tell which scopes this tool needs.'
-    return new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', message, { cause })
+/** Asks a source for a credential with the scopes that a tool needs; a call is refused where the server cannot tell them. */
+function createScopedAdapter(
+  source: CredentialSource,
+  options: CreateToolRunnerOptions,
+  kinds: Readonly<Record<string, readonly OptionKind[]>>,
+) {
+  const ask = createAdapter(source, options, kinds)
+  return (request: AdapterRequest) => {
+    try {
+      const scopes = request.tool === undefined ? undefined : options.scopes?.(request.tool)
+      if (scopes === undefined) return ask(request)
+      assertOptions({ scopes }, 'what a tool needs', { scopes: ['strings'] })
+      return ask({ ...request, scopes })
+    } catch (cause) {
+      const message = 'The server could not tell which scopes this tool needs.'
+      const error = new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', message, { cause })
+      return createAdapter(() => Promise.reject(error), options, kinds)(request)
+    }
   }
 }
 
@@ -154,14 +149,19 @@ function withScopes(request: AdapterRequest, { scopes: scopesOf }: CreateToolRun
 // By source and owner, since some servers live for one request alone.
 const waitsBySource = new WeakMap<CredentialSource, Map<unknown, Wait>>()
 
-/** Of all calls of one owner, one has its person asked, and one check is polled for all. */
-async function nextStep(
+/** Whether a call is tried again, refused, or asks. Of all of one owner, one asks, and one check is polled for all. */
+async function nextStep<F>(
   source: CredentialSource,
-  owner: string | undefined,
-  error: ConnectRequiredError,
-  answer: string | undefined,
-  { connectTimeoutSeconds = 30 }: CreateToolRunnerOptions,
-): Promise<'ask' | 'retry' | 'refuse'> {
+  request: CredentialRequest,
+  error: CredentialError,
+  client: AskingClient<F> | undefined,
+  options: CreateToolRunnerOptions,
+): Promise<'retry' | 'refuse' | (() => F)> {
+  if (!client || !(error instanceof ConnectRequiredError)) return 'refuse'
+  const ask = () => client.ask(error)
+  const { answer } = client
+  const { connectTimeoutSeconds = 30 } = options
+  const owner = labelFor(request, options)
   const waits = waitsBySource.get(source) ?? new Map<unknown, Wait>()
   waitsBySource.set(source, waits)
   const key = owner ?? error
@@ -170,14 +170,14 @@ async function nextStep(
     open?.limit(0)
     return 'refuse'
   }
-  if (!error.isConnected) return answer === undefined ? 'ask' : 'refuse'
+  if (!error.isConnected) return answer === undefined ? ask : 'refuse'
   // Whose calls belong together is known by the label alone.
   const isAsked = answer === 'accept' || open
-  if (!isAsked && owner === undefined) return 'ask'
+  if (!isAsked && owner === undefined) return ask
   const wait = open ?? poll(error.isConnected, connectTimeoutSeconds)
   waits.set(key, wait)
   void wait.outcome.then(() => waits.delete(key))
-  if (!isAsked) return 'ask'
+  if (!isAsked) return ask
   if (answer === 'accept') wait.limit(connectTimeoutSeconds)
   return (await wait.outcome) ? 'retry' : 'refuse'
 }
@@ -194,12 +194,17 @@ function poll(isConnected: NonNullable<ConnectRequiredError['isConnected']>, sec
   }
   const ask = async () => {
     while (Date.now() < end) {
-      await sleep(Math.min(pause, end - Date.now()))
-      pause = Math.min(pause * 2, 2000)
-      const answer = Promise.resolve().then(isConnected)
+      const left = end - Date.now()
       // A check that fails is no answer, nor is one that is not there in time.
-      const known = answer.catch(() => false)
-      if (await within(end - Date.now(), known)) return true
+      const answer = sleep(Math.min(pause, left)).then(isConnected)
+      if (
+        await within(
+          left,
+          answer.catch(() => false),
+        )
+      )
+        return true
+      pause = Math.min(pause * 2, 2000)
     }
     return false
   }
@@ -207,20 +212,21 @@ function poll(isConnected: NonNullable<ConnectRequiredError['isConnected']>, sec
   return { limit, outcome: ask() }
 }
 
-const sleep = (milliseconds: number): Promise<unknown> =>
-  within(milliseconds, new Promise(() => {}))
+const timers = globalThis as unknown as {
+  setTimeout(fn: (value: undefined) => void, milliseconds: number): unknown
+  clearTimeout(timer: unknown): void
+}
+
+const sleep = (milliseconds: number): Promise<undefined> =>
+  new Promise((resolve) => timers.setTimeout(resolve, milliseconds))
 
 /** What a promise comes to, or `undefined` once the time is over. */
 function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined> {
-  const { setTimeout, clearTimeout } = globalThis as unknown as Timers
   let timer: unknown
-  const end = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, milliseconds)))
-  return Promise.race([promise, end]).finally(() => clearTimeout(timer))
-}
-
-interface Timers {
-  setTimeout(fn: (value: undefined) => void, milliseconds: number): unknown
-  clearTimeout(timer: unknown): void
+  const end = new Promise<undefined>((resolve) => {
+    timer = timers.setTimeout(resolve, milliseconds)
+  })
+  return Promise.race([promise, end]).finally(() => timers.clearTimeout(timer))
 }
 
 // What leaves
@@ -276,18 +282,26 @@ class RunningTool implements ToolCall {
     return credentials ? redactSecrets(value, credentials, { except, onRedact }) : (REDACTED as T)
   }
 
+  /** What the tool has thrown, without its secrets, and how its call came out. */
+  fail(cause: unknown): [clean: unknown, failure: CallResult] {
+    this.isOver = true
+    const [thrown, error] = examine(cause)
+    return [this.search(thrown), this.#failure(error, cause)]
+  }
+
   /** How a call came out that has returned. Throws the error that asks to connect, of which an SDK has made a text. */
   describe(result: unknown): CallResult {
+    this.isOver = true
     if (partsOf(result)['isError'] !== true) return { redacted: [...this.#found] }
     const text = textOf(result)
     const error = this.#scope?.connectError()
     if (error && text === error.message) throw error
     const message = text ?? 'The tool returned an error.'
-    return this.fail({ name: 'ToolError', code: undefined, message })
+    return this.#failure({ name: 'ToolError', code: undefined, message })
   }
 
   /** Events hold no secret, whatever the server has chosen for its results. */
-  fail({ name, code, message }: CallError, cause?: unknown): CallResult {
+  #failure({ name, code, message }: CallError, cause?: unknown): CallResult {
     const show = (text: string) => this.#withoutSecrets(text).slice(0, MAX_MESSAGE)
     const error = { name: show(name), code, message: show(message) }
     return { outcome: 'failed', error, cause, redacted: [...this.#found] }
