@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { format, inspect } from 'node:util'
 import { OAuthCredential, runWithCredentials, StaticCredential } from 'mcp-credentials'
 import { redactSecrets } from 'mcp-credentials/redact'
+import { asThrown } from '../src/redact/values.ts'
 import { fakeSecret, fakeToken, findLeak } from './helper.ts'
 import { randomNumbers } from './interleaving.ts'
 
@@ -166,6 +167,14 @@ describe('a secret is found', () => {
     ['behind Bearer', `Bearer ${key}`, key],
     ['behind Basic', ` basic\t${key}\n`, key],
     ['behind token', `token ${key}`, key],
+    ['behind another scheme', `ApiKey ${key}`, key],
+    ['behind the name of a header', `X-Api-Key: ${key}`, key],
+    ['behind that and a scheme', `Authorization: Bearer ${key}`, key],
+    [
+      'the user of a URL without a password',
+      'https://FAKE0123456789@api.example',
+      'FAKE0123456789',
+    ],
     ['the password of a URL', `amqps://user:${key}@mq.example:5671/vhost`, key],
     ['the password of a URL without a user', `redis://:${key}@cache.example`, key],
     ['that password, decoded', 'https://u:FAKE%2F0123456789%3D@api.example', 'FAKE/0123456789='],
@@ -206,7 +215,11 @@ describe('a secret is found', () => {
     ['no letter', JSON.stringify({ key, id: '123456789012345' }), '123456789012345'],
     ['the name of a member', JSON.stringify({ 'member-name-0123': key }), 'member-name-0123'],
     ['what only begins like JSON', `{${key} "FAKE"`, 'FAKE'],
-    ['the user of a URL', `https://user-name-0123:${key}@api.example`, 'user-name-0123'],
+    [
+      'the user of a URL with a password',
+      `https://user-name-0123:${key}@api.example`,
+      'user-name-0123',
+    ],
   ]
   for (const [what, value, text] of harmless) {
     test(`but no part that looks like anything else: ${what}`, () => {
@@ -244,6 +257,83 @@ describe('a secret is found', () => {
       assert.match(clean, /^before (&#9999999;.*)?\[redacted\](==)? after$/)
     })
   }
+
+  const escapers: Record<string, (code: string) => string> = {
+    '%XX': (code) => `%${code}`,
+    '\\xXX': (code) => `\\x${code}`,
+    '\\uXXXX': (code) => `\\u00${code}`,
+    '\\u{XX}': (code) => `\\u{${code}}`,
+    '\\u{000000XX}': (code) => `\\u{000000${code}}`,
+    '&#xXX;': (code) => `&#x${code};`,
+    '&#x000000XX;': (code) => `&#x000000${code};`,
+    '&#NN;': (code) => `&#${Number.parseInt(code, 16)};`,
+    '&#00000NN;': (code) => `&#${`${Number.parseInt(code, 16)}`.padStart(7, '0')};`,
+    'old escape': (code) => `%u00${code}`,
+  }
+  const outer: ((text: string) => string)[] = [
+    String,
+    json,
+    encodeURIComponent,
+    (text) => encodeURIComponent(encodeURIComponent(text)),
+    (text) => text.replace(/&/g, '&amp;'),
+  ]
+  for (const [name, escape] of Object.entries(escapers)) {
+    test(`where some letters and digits are escaped: ${name}, in texts short and long`, () => {
+      const secret = 'ghpFAKE16C7e42F292c6912E7710c838347Ae178B4a'
+      const some = (isOne: (at: number) => boolean) =>
+        [...secret].map((character, at) =>
+          isOne(at) ? escape(hexOf(character)[0] ?? '') : character,
+        )
+      const partly = [1, 2, 3, 4, 5, 40].map((by) => some((at) => at % by === by - 1))
+      for (const characters of [...partly, some((at) => at === 40), some((at) => at === 0)])
+        for (const escapeAgain of outer)
+          for (const around of ['.', 'lorem ipsum, '.repeat(3000)]) {
+            const clean = redactSecrets(
+              `${around} ${escapeAgain(characters.join(''))} ${around}`,
+              new StaticCredential({ secret }),
+            )
+            assert.equal(clean, `${around} [redacted] ${around}`)
+          }
+    })
+  }
+
+  test('in bytes in groups of two, padded, or by index without quotes', () => {
+    const secret = 'FAKE\tgroups-0123456789'
+    const decimal = bytesOf(secret).map((byte) => `${byte}`.padStart(3, '0'))
+    const texts = [
+      hexOf(secret)
+        .join('')
+        .replace(/....(?=.)/g, '$& '),
+      hexOf(secret)
+        .join('')
+        .replace(/....(?=.)/g, '$&:'),
+      hexOf(secret).join(' '),
+      decimal.join(' '),
+      bytesOf(secret)
+        .map((byte, at) => `${at}: ${byte}`)
+        .join(', '),
+      bytesOf(secret)
+        .map((byte, at) => `${at}:${byte}`)
+        .join(','),
+      bytesOf(secret)
+        .map((byte) => `\n* ${byte}`)
+        .join(''),
+      [...secret].map((character) => `&#x${hexOf(character)[0]}`).join(''),
+      [...secret].map((character) => `&#${character.charCodeAt(0)}`).join(''),
+    ]
+    for (const text of texts)
+      for (const around of ['.', 'lorem ipsum, '.repeat(3000)]) {
+        const clean = redactSecrets(
+          `${around} {${text}} ${around}`,
+          new StaticCredential({ secret }),
+        )
+        assert.match(
+          clean.slice(around.length, -around.length),
+          /^ \{[\s*0:]{0,4}\[redacted\]\} $/,
+          text,
+        )
+      }
+  })
 
   test('in OAuth credentials: the tokens and the client secret, and nothing else', () => {
     const [accessToken, refreshToken, clientSecret] = [
@@ -295,14 +385,6 @@ describe('nothing else is touched', () => {
       new Date(0),
       new URL('http://upstream.example'),
       new Custom(),
-      new Proxy(
-        {},
-        {
-          ownKeys() {
-            throw new Error('no keys')
-          },
-        },
-      ),
       Object.create(null),
       new Headers({ a: 'b' }),
     ]
@@ -593,6 +675,103 @@ describe('objects come out as usable as they went in', () => {
     )
     const harmless = Object.assign(() => plain, { leak: plain })
     assert.equal(redactSecrets(harmless, credential), harmless)
+  })
+
+  test('a copy has no toJSON that gives back what was taken out', () => {
+    const own: Record<string, unknown> = { leak: plain, toJSON: () => ({ ...own }) }
+    class Holder {
+      leak = plain
+      toJSON = () => ({ ...this, inner: { ...own } })
+    }
+    class Failure extends Error {
+      leak = plain
+      toJSON = () => ({ ...this })
+    }
+    const again = { toJSON: () => ({ leak: plain, toJSON: () => ({ leak: plain }) }) }
+    for (const value of [
+      own,
+      new Holder(),
+      new Failure('FAKE'),
+      again,
+      { ...again, leak: plain },
+    ]) {
+      assert.notEqual(
+        findLeak([inspect(value, { depth: 9 }), JSON.stringify([value])], plain),
+        undefined,
+      )
+      const clean = redactSecrets({ value, list: [value] }, credential)
+      assert.equal(
+        findLeak([JSON.stringify(clean), inspect(clean, { depth: 9 })], plain),
+        undefined,
+      )
+      assert.match(JSON.stringify(clean), /\[redacted\]/)
+    }
+    const text = { leak: plain, toJSON: plain }
+    assert.deepEqual(redactSecrets(text, credential), { leak: '[redacted]', toJSON: '[redacted]' })
+  })
+
+  test('but what a toJSON gives the next time nobody knows', () => {
+    let calls = 0
+    const value = { toJSON: () => (calls++ === 0 ? 'FAKE' : plain) }
+    assert.equal(redactSecrets(value, credential), value)
+    assert.equal(JSON.stringify(value), JSON.stringify(plain))
+  })
+
+  test('what cannot be looked at is withheld, and reported', () => {
+    const refuse = () => {
+      throw new Error('FAKE')
+    }
+    const revoked = Proxy.revocable({}, {})
+    revoked.revoke()
+    const closed = [
+      new Proxy(new Error(plain), { getPrototypeOf: refuse }),
+      new Proxy(new Error(plain), { ownKeys: refuse }),
+      new Proxy(new Error(plain), { get: refuse }),
+      new Proxy({ leak: plain }, { ownKeys: refuse }),
+      new Proxy({ leak: plain }, { get: refuse }),
+      revoked.proxy,
+    ]
+    for (const value of closed) {
+      const told: string[] = []
+      const onRedact = ({ name }: { name: string }) => told.push(name)
+      assert.equal(redactSecrets<unknown>(value, credential, { onRedact }), '[redacted]')
+      assert.equal(redactSecrets<unknown>([{ value }], credential), '[redacted]')
+      assert.deepEqual(told, ['what cannot be looked at'])
+    }
+  })
+
+  test('what was thrown is searched as an error is, whatever it is', () => {
+    const message = `boom ${plain}`
+    class Event {
+      readonly #message = message
+      get message() {
+        return this.#message
+      }
+    }
+    const inherited = Object.create(new Error(message))
+    const hidden = Object.defineProperty({}, 'message', { value: message })
+    const called = Object.assign(() => undefined, { message })
+    const things = [
+      new Event(),
+      hidden,
+      called,
+      Object.create({ message }),
+      inherited,
+      { message },
+      new TypeError(message),
+    ]
+    for (const thing of things) {
+      const clean: unknown = redactSecrets(asThrown(thing), credential)
+      assert.equal((clean as Error).message, 'boom [redacted]')
+      assert.equal(findLeak([inspect(clean, { showHidden: true, depth: 9 })], plain), undefined)
+      assert.equal(clean instanceof Error, thing instanceof Error)
+    }
+    const harmless = new DOMException('gone', 'AbortError')
+    for (const thing of ['a text', undefined, 7, harmless, () => 1, { message: 'gone' }])
+      assert.equal(redactSecrets(asThrown(thing), credential), thing)
+    assert.equal(redactSecrets(asThrown(plain), credential), '[redacted]')
+    const json = asThrown({ message, list: [plain, 1], toJSON: () => ({ message }) })
+    assert.equal(JSON.stringify(redactSecrets(json, credential)), '{"message":"boom [redacted]"}')
   })
 
   test('numbers, which a secret may be', () => {

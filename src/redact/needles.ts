@@ -1,3 +1,4 @@
+import { REDACTED } from '../grammar.ts'
 import { MIN_LENGTH } from './secrets.ts'
 import type { Layer, Range } from './undo.ts'
 
@@ -19,7 +20,11 @@ export class Needles {
   readonly #isFirst = new Uint8Array(4096)
   readonly #isNext = new Uint8Array(4096)
 
-  constructor(names: ReadonlyMap<string, string>) {
+  constructor(secrets: ReadonlyMap<string, string>, formsOf: (secret: string) => Iterable<string>) {
+    const names = new Map<string, string>()
+    for (const [value, name] of secrets)
+      // What the placeholder holds would be found in what replaces it.
+      for (const form of formsOf(value)) if (!REDACTED.includes(form)) names.set(form, name)
     // The longest first.
     for (const needle of [...names].sort(([a], [b]) => b.length - a.length)) {
       const beginning = needle[0].slice(0, needle[0].length < LONG ? SHORT : LONG)
@@ -38,7 +43,8 @@ export class Needles {
     let budget = MAX_COMPARED * (text.length + ALLOWANCE)
     for (let at = 0; at <= text.length - MIN_LENGTH; at++) {
       if (isFirst[hashAt(text, at)] === 0 || isNext[hashAt(text, at + 2)] === 0) continue
-      for (const [needle, name] of this.#candidatesAt(text, at)) {
+      const beginnings = [text.slice(at, at + LONG), text.slice(at, at + SHORT)]
+      for (const [needle, name] of beginnings.flatMap((text) => this.#needles.get(text) ?? [])) {
         const length = commonLength(needle, text, at)
         budget -= length + 1
         if (length < needle.length && budget > 0) continue
@@ -49,13 +55,6 @@ export class Needles {
       }
     }
     return ranges.map(toOriginal)
-  }
-
-  #candidatesAt(text: string, at: number): readonly Needle[] {
-    const long = this.#needles.get(text.slice(at, at + LONG)) ?? []
-    const short = this.#needles.get(text.slice(at, at + SHORT)) ?? []
-    if (long.length === 0) return short
-    return short.length === 0 ? long : [...long, ...short]
   }
 }
 

@@ -1,5 +1,4 @@
 import type { RelatedSecret, Search } from '../credential.ts'
-import { REDACTED } from '../grammar.ts'
 import { createWindows, mayHold } from './anchors.ts'
 import { merge, Needles } from './needles.ts'
 import { encodedForms, isToken, plainForms, withParts } from './secrets.ts'
@@ -30,7 +29,7 @@ function createThorough(secrets: ReadonlyMap<string, string>): Search {
   let needles: readonly [plain: Needles, encoded: Needles] | undefined
   return (text, names) => {
     const found = windowsOf(text).flatMap((window) => {
-      needles ??= [needlesOf(secrets, plainForms), needlesOf(secrets, encodedForms)]
+      needles ??= [new Needles(secrets, plainForms), new Needles(secrets, encodedForms)]
       const [plain, encoded] = needles
       const layers = undoneOf(text, window)
       const squeezed = layers.slice(-1).flatMap(squeezedOf)
@@ -41,14 +40,4 @@ function createThorough(secrets: ReadonlyMap<string, string>): Search {
     })
     return merge(found)
   }
-}
-
-type FormsOf = (secret: string) => Iterable<string>
-
-function needlesOf(secrets: ReadonlyMap<string, string>, formsOf: FormsOf): Needles {
-  const needles = new Map<string, string>()
-  for (const [value, name] of secrets)
-    // What the placeholder holds would be found in what replaces it.
-    for (const form of formsOf(value)) if (!REDACTED.includes(form)) needles.set(form, name)
-  return new Needles(needles)
 }

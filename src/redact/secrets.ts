@@ -2,7 +2,7 @@
 import { relatedSecrets } from '../credential.ts'
 import type { RelatedSecret as Secret, ResolvedCredential } from '../credential.ts'
 import { describeField } from '../grammar.ts'
-import { undoText } from './undo.ts'
+import { latin1Of, undoText } from './undo.ts'
 
 /** Shorter values, such as `prod` and `5432`, stand in every other sentence. */
 export const MIN_LENGTH = 8
@@ -35,8 +35,7 @@ export const isToken = (value: string): boolean => /^[\w.~+/=-]+$/.test(value)
 
 function partsOf(value: string): string[] {
   if (isToken(value)) return []
-  const trimmed = value.trim()
-  const parts = trimmed.length < MIN_LENGTH ? [] : [trimmed]
+  const parts = [value.trim()].filter((part) => part.length >= MIN_LENGTH)
   let level = new Set([value])
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
     level = new Set([...level].flatMap(openUp))
@@ -45,10 +44,10 @@ function partsOf(value: string): string[] {
   return parts
 }
 
-// RFC 6750 section 2.1, RFC 7617 section 2, and what GitHub takes.
-const SCHEME = /^(?:bearer|basic|token)\s+(\S+)$/i
-// RFC 3986 section 3.2.1: behind the user's name.
-const PASSWORD = /^[a-z][a-z\d+.-]*:\/\/[^\s/?#:]*:(\S+)@/i
+// RFC 9110 section 11.4: behind a scheme, or the name of a header.
+const SCHEME = /^(?:[\w-]+:\s+(?:[\w-]+\s+)?|(?:bearer|basic|token|[\w-]*key)\s+)(\S+)$/i
+// RFC 3986 section 3.2.1: behind the user's name, or that where it is alone.
+const PASSWORD = /^[a-z][a-z\d+.-]*:\/\/(?:[^\s/?#:]*:)?([^\s/?#]\S*)@/i
 // RFC 8259 section 7: a string, and what makes it the name of a member.
 const STRING = /"((?:[^"\\]|\\[^]?)*)"?(\s*:)?/g
 
@@ -59,8 +58,7 @@ function openUp(value: string): string[] {
   return [
     ...undoText(value),
     ...text.split(/[\r\n]+/).map((line) => line.trim()),
-    ...(SCHEME.exec(text)?.slice(1) ?? []),
-    ...(PASSWORD.exec(text)?.slice(1) ?? []),
+    ...[SCHEME, PASSWORD].flatMap((holder) => holder.exec(text)?.slice(1) ?? []),
     ...Array.from(strings, ([, string = '', colon]) => (colon ? '' : string)),
   ]
 }
@@ -78,8 +76,7 @@ const inForm = (text: string): string => text.replace(/ /g, '+')
 
 /** The secret as text: as it is, as UTF-8 read as Latin-1, with the spaces of a form; each also with its own escapes undone. */
 export function plainForms(secret: string): Set<string> {
-  const asIs = [secret, ...bytesOf(secret)]
-  const forms = [...asIs, ...asIs.map(inForm)]
+  const forms = [secret, ...bytesOf(secret)].flatMap((text) => [text, inForm(text)])
   const undone = forms.flatMap(undoText).filter((text) => text.length >= MIN_LENGTH)
   return new Set([...forms, ...undone, ...undone.map(inForm)])
 }
@@ -96,9 +93,7 @@ export const encodedForms = (secret: string): string[] =>
 export function bytesOf(text: string): string[] {
   // A JSON value in a secret may hold half of a surrogate pair. There may be no TextEncoder.
   const percent = encodeURIComponent(text.replace(/[\ud800-\udfff]/gu, '\ufffd'))
-  const bytes = percent.replace(/%(..)/g, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  )
+  const bytes = latin1Of(percent)
   return bytes !== text && /^[\0-\xff]*$/.test(text) ? [bytes, text] : [bytes]
 }
 

@@ -41,11 +41,15 @@ function decode([escape, percent, hex, decimal, name]: RegExpMatchArray): string
 
 const codePoint = (code: number): string => String.fromCodePoint(Math.min(code, 0x10ffff))
 
+/** Each byte as the character of its number. */
+export const latin1Of = (percent: string): string =>
+  percent.replace(/%(..)/g, (_, hex: string) => codePoint(Number.parseInt(hex, 16)))
+
 function decodePercent(bytes: string): string {
   try {
     return decodeURIComponent(bytes)
   } catch {
-    return bytes.replace(/%(..)/g, (_, hex: string) => codePoint(Number.parseInt(hex, 16)))
+    return latin1Of(bytes)
   }
 }
 
@@ -95,8 +99,8 @@ function originIn(starts: readonly number[], origins: readonly number[]) {
 // Within and between encoded lines and dumped bytes: the index before a byte, `0x` and zeros before it, the dash of a list, white
 // space, quotes.
 const INDEX = String.raw`(["'])\d+\1\s*:\s*(?=\d)|\b(?<!:)\d+\s*:\s*(?=\d{1,3}(?![\w:]))`
-const PREFIX = String.raw`\b(?:0x(?=[\da-f]{2}(?![\da-z]))|0(?=[1-9]\d\b)|00(?=\d\b))`
-const BETWEEN = new RegExp(String.raw`${INDEX}|${PREFIX}|(?<!\S)[-*](?=\s)|[\s\x60,:;|]+|["']`, 'gi')
+const PREFIX = String.raw`\b(?:0x(?=[\da-f]{2}(?![\da-z]))|0(?=[1-9]\d\b)|00(?=\d\b))|(?<!\S)[-*](?=\s)`
+const BETWEEN = new RegExp(String.raw`${INDEX}|${PREFIX}|[\s\x60,:;|]+|["']`, 'gi')
 
 /** A text without escapes as what is encoded in it reads without separators, in the alphabet of RFC 4648 section 4. */
 export function squeezedOf(layer: Layer): Layer[] {

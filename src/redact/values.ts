@@ -9,7 +9,6 @@ const [MAX_PLACES, MAX_NAMES, MAX_SHOWN] = [100, 16, 64]
 
 // The walk calls itself. JSON.stringify gives up at some thousands.
 const MAX_DEPTH = 500
-const TOO_DEEP = `what is ${MAX_DEPTH} levels deep`
 
 const STAR = 42
 
@@ -31,8 +30,8 @@ export class Redaction {
       const result = this.#redact(value, '')
       return this.places.size === 0 ? value : result
     } catch {
-      // An engine whose stack takes less.
-      this.#report([TOO_DEEP])
+      // A proxy that refuses it, or an engine whose stack takes less.
+      this.#report(['what cannot be looked at'])
       return REDACTED
     }
   }
@@ -80,22 +79,19 @@ export class Redaction {
   }
 
   #redactObject(object: object): unknown {
+    if (typeof object === 'function' && !isError(object)) return object
     if (!this.#results.has(object)) {
       this.#results.set(object, REDACTED)
-      this.#results.set(object, this.#redactNew(object))
+      if (this.#path.length >= MAX_DEPTH) this.#report([`what is ${MAX_DEPTH} levels deep`])
+      else this.#results.set(object, this.#redactNew(object))
     }
     return this.#results.get(object)
   }
 
   #redactNew(object: object): unknown {
     if (isBytes(object)) return this.#redactBytes(object)
-    if (typeof object === 'function') return object
-    if (this.#path.length < MAX_DEPTH) return this.#redactParts(object)
-    this.#report([TOO_DEEP])
-    return REDACTED
-  }
-
-  #redactParts(object: object): unknown {
+    // A proxy refuses it.
+    Reflect.get(object, Symbol())
     const slots = isError(object) ? slotsOfError(object) : slotsOf(object)
     const newSlots: Slot[] = []
     for (const [name, value] of this.#redactList(slots)) {
@@ -130,7 +126,7 @@ export class Redaction {
 
 type Slot = readonly [name: PropertyKey, value: unknown]
 
-/** Objects may be proxies, and their properties getters: any look at one may throw. Not to have looked is no reason to pass. */
+/** A getter or a `toJSON` may throw, and then gives nothing. A full stack is no reason to pass what was not looked at. */
 function attempt<T, A extends unknown[]>(look: (...args: A) => T, otherwise: T, ...args: A): T {
   try {
     return look(...args)
@@ -152,14 +148,28 @@ const tagOf = (value: object): string =>
 
 const isA = (value: object, tag: RegExp): boolean => tag.test(attempt(tagOf, '', value))
 
-const isError = (value: object): boolean => isA(value, / (?:Error|DOMException)]/)
+const isRealError = (value: object): boolean =>
+  value instanceof Error || isA(value, / (?:Error|DOMException)]/)
+
+const thrown = new WeakSet()
+
+const isError = (value: object): boolean => thrown.has(value) || isRealError(value)
+
+/**
+ * Has what was thrown searched as errors are, whatever it is: with what JSON does not show, such as a `message` that its class
+ * has a getter for, which may become the answer of a server.
+ */
+export function asThrown<T>(value: T): T {
+  if (isObject(value)) thrown.add(value)
+  return value
+}
 
 /** What JSON shows of an object: of a URL its text, say. */
 function jsonOf(object: object, key: string): unknown {
   const toJSON = read(object, 'toJSON')
   if (typeof toJSON !== 'function')
     return isA(object, / String]/) ? String.prototype.valueOf.call(object) : object
-  return attempt<unknown, []>(() => toJSON.call(object, key), undefined)
+  return attempt<unknown, []>(() => toJSON.call(object, key), object)
 }
 
 const isSame = (slots: readonly Slot[], others: readonly Slot[]): boolean =>
@@ -175,17 +185,21 @@ function numbered(slots: readonly Slot[]): Slot[] {
   })
 }
 
-/** What JSON shows of an object or an array. */
-const slotsOf = (object: object): Slot[] =>
-  attempt(Object.keys, [], object).map((name) => [name, read(object, name)])
+/** What JSON shows of an object or an array. As a part of a copy, a `toJSON` could give what it likes. */
+function slotsOf(object: object): Slot[] {
+  const slots = Object.keys(object).map((name): Slot => [name, read(object, name)])
+  return slots.filter(([name, value]) => name !== 'toJSON' || typeof value !== 'function')
+}
 
-/** What an error has, and what its class has getters for: those fail on a copy, which lacks private state. */
+/** What an error has, the texts that it inherits, and what its class has getters for: a copy lacks its private state. */
 function slotsOfError(error: object): Slot[] {
   const names = new Set(Reflect.ownKeys(error))
   let prototype: object | null = Object.getPrototypeOf(error)
   while (prototype !== null && prototype !== Object.prototype) {
-    for (const [name, { get }] of Object.entries(Object.getOwnPropertyDescriptors(prototype)))
-      if (get !== undefined) names.add(name)
+    for (const [name, { get, value }] of Object.entries(
+      Object.getOwnPropertyDescriptors(prototype),
+    ))
+      if (get !== undefined || typeof value === 'string') names.add(name)
     prototype = Object.getPrototypeOf(prototype)
   }
   names.delete('toJSON')
@@ -194,10 +208,10 @@ function slotsOfError(error: object): Slot[] {
   return json === error ? slots : [...slots, ['toJSON', json]]
 }
 
-/** An error of the same class. */
+/** An error of the same class; of what else was thrown, an object. */
 function copyError(error: object, slots: readonly Slot[]): object {
   const prototype: object | null = Object.getPrototypeOf(error)
-  const copy: object = Object.setPrototypeOf(new Error(), prototype)
+  const copy: object = isRealError(error) ? Object.setPrototypeOf(new Error(), prototype) : {}
   for (const name of Reflect.ownKeys(copy)) Reflect.deleteProperty(copy, name)
   for (const [name, redacted] of slots) {
     const value = name === 'toJSON' ? () => redacted : redacted

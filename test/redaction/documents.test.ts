@@ -43,8 +43,9 @@ const SOUGHT: Record<string, Case> = {
     PEM,
   ),
   'Its lines': of(PEM, PEM.split('\n')[2]),
-  'What stands behind `Bearer `, `Basic ` or `token `': of(`Bearer ${token}`, token),
-  'The password of a URL, also percent-decoded': of(
+  'What stands behind `Bearer `, `Basic `, `token ` or `ApiKey `, or the name of a header and any such scheme':
+    of(`Authorization: Bearer ${token}`, token),
+  'The password of a URL, or its user where there is no password, also percent-decoded': of(
     'postgres://user:FAKE%2Fpass0word1@db.example/main',
     'FAKE/pass0word1',
     'FAKE%2Fpass0word1',
@@ -64,13 +65,15 @@ const FOUND: Record<string, Case> = {
     twice(password),
     twice(twice(password)),
   ),
-  'With `\\/`, `\\uXXXX`, `\\u{X}` or `\\xXX`, in either case, of some characters or all': of(
-    password,
-    JSON.stringify(password).replaceAll('/', '\\/'),
-    serialize({ password }),
-    jsesc(password, { escapeEverything: true }),
-    jsesc(password, { escapeEverything: true, lowercaseHex: true, es6: true }),
-  ),
+  'With `\\/`, `\\uXXXX`, `\\u{X}` or `\\xXX`, in either case, of some characters or all, letters and digits as well':
+    of(
+      password,
+      password.replace('FAKE9', '\\x46A\\u004bE\\u{39}'),
+      JSON.stringify(password).replaceAll('/', '\\/'),
+      serialize({ password }),
+      jsesc(password, { escapeEverything: true }),
+      jsesc(password, { escapeEverything: true, lowercaseHex: true, es6: true }),
+    ),
   'Percent-encoded, of some characters or all, as UTF-8 or Latin-1, in either case, once or twice':
     of(
       `${password}é`,
@@ -116,21 +119,24 @@ const FOUND: Record<string, Case> = {
     wrapped(bytes(`lorem ipsum ${token}`).toString('hex')),
     JSON.stringify(wrapped(bytes(`lorem ${token}`).toString('base64')).split('\n  '), null, 2),
   ),
-  'In hex in either case, also with spaces, colons or `0x`': of(
+  'In hex in either case, also with `0x`, and with spaces or colons between one byte or two': of(
     token,
     ...['$&', '$& ', '$&:', '0x$&, '].flatMap((pair) => {
       const hex = bytes(token).toString('hex').replace(/../g, pair)
       return [hex, hex.toUpperCase().replaceAll('X', 'x')]
     }),
+    bytes(token).toString('hex').replace(/..../g, '$& '),
     inspect(bytes(token)),
   ),
-  'In lists of bytes, also indented, in columns, by index, in JSON or HTML': of(
+  'In lists of bytes, also indented, in columns, by index, padded with zeros, in JSON or HTML': of(
     token,
     JSON.stringify(bytes(token)),
     JSON.stringify(bytes(token), null, 2),
     JSON.stringify({ ...bytes(token) }),
     twice(JSON.stringify({ ...bytes(token) }, null, 2)),
     escapeHtml(JSON.stringify({ ...bytes(token) })),
+    Array.from(bytes(token), (byte) => `${byte}`.padStart(3, '0')).join(' '),
+    Array.from(bytes(token), (byte, at) => `${at}: ${byte}`).join(', '),
     inspect(new Uint8Array(bytes(token))),
   ),
   'As UTF-8 that was read as Latin-1': of(NON_ASCII, bytes(NON_ASCII).toString('latin1')),
@@ -170,6 +176,33 @@ const NOT_FOUND: Record<string, Case> = {
     [1, 2, 3, 4, 5, 6].reduce((text) => encodeURIComponent(text), `${password}`),
   ),
   'Quoted-printable and uuencode': of(password, password.replaceAll('=', '=3D')),
+  'Octal numbers (`\\057`), the escapes of LDAP (`\\2f`) and of CSS (`\\2f `)': of(
+    'FAKE-octal/0123456789',
+    'FAKE-octal\\0570123456789',
+    'FAKE-octal\\2f0123456789',
+    'FAKE-octal\\2f 0123456789',
+  ),
+  'The secret with something inside of it: a line break, codes of colours, spaces of no width': of(
+    token,
+    token.replace('FAKE', 'FAKE\n'),
+    token.replace('FAKE', 'FAKE\x1b[1m'),
+    [...token].join('\u200b'),
+  ),
+  'Letters with their accents as characters of their own (NFD)': of(
+    NON_ASCII,
+    NON_ASCII.normalize('NFD'),
+  ),
+  'The password in a list of settings (`Server=x;Password=y`) without the rest': of(
+    `Server=db.example;Password=${token};`,
+    token,
+  ),
+  'Hex with something between groups of more than two bytes, lists of bytes with slashes': of(
+    token,
+    bytes(token)
+      .toString('hex')
+      .replace(/.{8}(?=.)/g, '$& '),
+    bytes(token).join('/'),
+  ),
   'Named HTML entities for letters, such as `&auml;`': of(
     NON_ASCII,
     he.encode(NON_ASCII, { useNamedReferences: true }),
