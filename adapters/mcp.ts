@@ -5,12 +5,8 @@ import type { AdapterRequest, CredentialError, CredentialRequest } from 'mcp-cre
 import type { CredentialSource, HeaderRecord, WebHeaders } from 'mcp-credentials'
 import { redactSecrets } from 'mcp-credentials/redact'
 import { createToolRunner } from 'mcp-credentials/tool'
-import type {
-  AskingClient,
-  CreateToolRunnerOptions,
-  ToolCall,
-  ToolRunner,
-} from 'mcp-credentials/tool'
+import type { AskingClient, CreateToolRunnerOptions } from 'mcp-credentials/tool'
+import type { ToolCall, ToolRunner } from 'mcp-credentials/tool'
 
 /** Options of {@link withCredentials}. */
 export interface WithCredentialsOptions extends CreateToolRunnerOptions {
@@ -56,6 +52,7 @@ class WrappedServer {
   readonly #target: ServerInternals
   readonly #runTool: ToolRunner
   readonly #options: WithCredentialsOptions
+  readonly #stripped: readonly string[]
   /** The last requests by their ids: those that run, and some that are over, whose tools may have left behind what sends on. */
   readonly #calls = new Map<unknown, Call>()
 
@@ -63,6 +60,7 @@ class WrappedServer {
     this.#target = target
     this.#runTool = runTool
     this.#options = options
+    this.#stripped = (options.stripHeaders ?? []).map((name) => name.toLowerCase())
     const { connect, transport, _onrequest } = target
     target.connect = (next) => {
       this.#watch(next)
@@ -78,12 +76,11 @@ class WrappedServer {
   // The calls
 
   #takesCredential(method: string): boolean {
-    return method === 'tools/call' || (this.#options.methods?.includes(method) ?? false)
+    return method === 'tools/call' || this.#options.methods?.includes(method) === true
   }
 
   /** Before a request is handled, since a server may get its handlers, and other ones, at any time. */
   #wrapHandlerOf(method: string): void {
-    if (!this.#takesCredential(method)) return
     const { _requestHandlers: handlers, fallbackRequestHandler: fallback } = this.#target
     const handler = handlers.get(method)
     if (handler) handlers.set(method, this.#wrap(handler))
@@ -96,33 +93,28 @@ class WrappedServer {
       const { id, given, client } = describeCall(request, context)
       const call = this.#calls.get(id) ?? {}
       // One that was wrapped may have been called by the one that replaced it.
-      const isNested = call.request === request
-      if (isNested || !this.#takesCredential(request.method)) return handler(request, context)
+      const isNested = runsTool(call) && call.request === request
+      if (isNested || !this.#takesCredential(request.method))
+        return handler(request, withoutHeaders(context, this.#stripped))
       const run = (toolCall: ToolCall) => {
         call.request = request
-        call.redact = toolCall.redact
+        call.toolCall = toolCall
         return handler(request, this.#contextOf(context, toolCall))
       }
       const refuse = (error: CredentialError) => this.#refuse(error, request, client)
-      const result = this.#runTool(given, run, refuse, askingClientOf(request.method, client))
-      const end = () => {
-        call.request = undefined
-      }
-      void result.then(end, end)
-      return result
+      return this.#runTool(given, run, refuse, askingClientOf(request.method, client))
     }
     return Object.assign(wrapped, { [WRAPPED]: true })
   }
 
   /** The context as a tool may see it; where there is nothing to hide, the very object that it was. */
   #contextOf(context: CallContext, toolCall: ToolCall): CallContext {
-    const { stripHeaders = [], redact } = this.#options
-    const own = withoutHeaders(context, stripHeaders)
-    if (own.taskStore === undefined || redact === false) return own
+    const own = withoutHeaders(context, this.#stripped)
+    if (own.taskStore === undefined || this.#options.redact === false) return own
     return { ...own, taskStore: scrubTaskStore(own.taskStore, toolCall) }
   }
 
-  #refuse(error: CredentialError, { method, params }: Request, client: Client): undefined {
+  #refuse(error: CredentialError, { method, params }: Message, client: Client): undefined {
     const capabilities = this.#target.getClientCapabilities()
     // The capabilities of a client of 2025 are unknown where each request has a server of its own.
     const opensPages = !client.capabilities && (!capabilities || capabilities.elicitation?.url)
@@ -150,8 +142,7 @@ class WrappedServer {
       try {
         return await send.call(transport, clean, ...rest)
       } finally {
-        // Tools have listeners on the signal.
-        if (isResponse && call) Object.assign(call, { isOver: true, signal: undefined })
+        if (isResponse && call) call.signal = undefined
       }
     }
   }
@@ -162,25 +153,28 @@ class WrappedServer {
       const { id, method } = queued.message
       const call = this.#callOf(id)
       const isResponse = method === undefined
-      if (isResponse && call) call.isOver = true
+      if (isResponse && call) call.signal = undefined
       const message = isResponse ? queued.message : this.#scrub(queued.message)
       if (message === undefined) return refuseToSend(queued.message, TOO_LATE)
       return enqueue.call(this.#target, task, { ...queued, message }, ...rest)
     }
   }
 
-  /** Without the secrets of the call that it belongs to, or of all that run, and of the scope that it is sent in. */
+  /** Without the secrets of the call that it belongs to, or of all the last ones, and of the scope that it is sent in. */
   #scrub(message: Message, requestId?: unknown): Message | undefined {
     const { redact: option } = this.#options
     if (option === false) return message
     const own = this.#calls.get(requestId)
     if (requestId !== undefined && !own) return undefined
-    const calls = own ? [own] : [...this.#calls.values()].filter(isRunning)
+    const isWithout = (clean: unknown) => typeof clean === 'object'
     let clean = message
-    for (const { redact } of calls) if (redact) clean = redact(clean)
+    for (const { toolCall } of own ? [own] : this.#calls.values()) {
+      const scrubbed = toolCall ? toolCall.redact(clean) : clean
+      // Of one that ended long ago nobody knows any more what would have to be taken out.
+      if (own || isWithout(scrubbed)) clean = scrubbed
+    }
     clean = redactSecrets(clean, undefined, { except: option?.except })
-    // Nobody knows any more what would have to be taken out.
-    return typeof clean === 'object' ? clean : undefined
+    return isWithout(clean) ? clean : undefined
   }
 
   // Requests with one id. The SDKs and their transports find the way of a response by the id of its request alone: of two in
@@ -195,20 +189,18 @@ class WrappedServer {
 
   #receive(request: Request, handle: () => void): void {
     const { id, method } = request
-    const running = this.#callOf(id)
-    if (running) return void this.#collide(id, running)
-    this.#wrapHandlerOf(method)
-    const { transport } = this.#target
     const before = this.#calls.get(id)
-    const call: Call = { transport, stream: streamsOf(transport)?.get(id) }
-    if (before?.request) call.before = before
+    if (before && isRunning(before)) return void this.#collide(id, before)
+    this.#wrapHandlerOf(method)
+    const { transport, _requestHandlerAbortControllers: controllers } = this.#target
+    const call: Call = { transport, stream: streamsOf(transport)?.get(id), signal: RECEIVED }
+    if (runsTool(before)) call.before = before
     this.#calls.delete(id)
     this.#calls.set(id, call)
     this.#forget()
     handle()
-    call.signal = this.#target._requestHandlerAbortControllers.get(id)?.signal
-    // The SDK has refused it.
-    if (!call.signal) call.isOver = true
+    // There is none where the SDK has refused it.
+    call.signal = controllers.get(id)?.signal
   }
 
   #forget(): void {
@@ -235,7 +227,7 @@ class WrappedServer {
     const isTaken = streams?.has(id) && streams.get(id) !== first.stream
     if (first.isAnswered || isTaken) return
     first.isAnswered = true
-    if (first.isSettled) first.isOver = true
+    if (first.isSettled) first.signal = undefined
     streams?.set(id, first.stream)
     await refuseId(id, first.transport)
   }
@@ -246,35 +238,35 @@ interface Call {
   readonly transport?: Transport | undefined
   /** Where Streamable HTTP sends the response. */
   readonly stream?: unknown
-  /** A cancelled request gets no response from the SDKs, so its id is free. */
-  signal?: CredentialRequest['signal']
-  /** The response has been sent. */
-  isOver?: boolean
+  /** Until the response has been sent. A cancelled request gets none from the SDKs, so its id is free. */
+  signal?: Signal | undefined
   /** The id has become that of another request as well. */
   isCollided?: boolean
   /** The handler has come to its end. */
   isSettled?: boolean
   /** The client has been sent a response, or an error in its place. */
   isAnswered?: boolean
-  /** What its tool was called with, while it runs. */
-  request?: Request | undefined
+  /** What its tool was called with. */
+  request?: Request
+  toolCall?: ToolCall
   /** One with the same id, that was cancelled, and whose tool goes on all the same. */
   before?: Call
-  /** Takes out the secrets of the call. */
-  redact?: ToolCall['redact']
 }
 
-const isRunning = ({ isOver, signal }: Call): boolean => !isOver && !signal?.aborted
+const RECEIVED: Signal = { aborted: false }
+
+const isRunning = ({ signal }: Call): boolean => signal?.aborted === false
+const runsTool = (call: Call | undefined): call is Call => call?.toolCall?.isOver === false
 
 /** Whether a message of a call is dropped, since it would reach another caller. */
 function isWithheld(message: Message, id: unknown, call: Call): boolean {
   const isResponse = message.method === undefined
-  if (call.before?.request && !isResponse) return true
+  if (runsTool(call.before) && !isResponse) return true
   call.isSettled ||= isResponse
   // The transport knows of a request some time before the server does.
   call.isCollided ||= streamsOf(call.transport)?.get(id) !== call.stream
   if (!call.isCollided) call.isAnswered ||= isResponse
-  else if (call.isSettled && call.isAnswered) call.isOver = true
+  else if (call.isSettled && call.isAnswered) call.signal = undefined
   return call.isCollided
 }
 
@@ -332,10 +324,8 @@ interface HandlerRegistry {
 }
 
 function internalsOf(server: McpServerLike): ServerInternals {
-  const isMcpServer = typeof server === 'object' && server !== null && 'server' in server
-  const target: unknown = isMcpServer ? server.server : server
-  if (typeof target === 'object' && target !== null && '_onrequest' in target)
-    return target as ServerInternals
+  const { server: target = server }: { readonly server?: object } = Object(server)
+  if ('_onrequest' in Object(target)) return target as ServerInternals
   throw misuse(
     'ERR_INVALID_ARG_TYPE',
     'withCredentials takes an McpServer or a Server of the MCP SDK, v1 (>= 1.26) or v2.',
@@ -387,10 +377,8 @@ const carriesAny = (headers: WebHeaders, also: readonly string[]): boolean =>
   Boolean(headers.get('x-mcp-cred-access-token') ?? headers.get('x-mcp-cred-fields')) ||
   hasAny([...headers.keys()], also)
 
-function hasAny(names: readonly string[], also: readonly string[]): boolean {
-  const others = also.map((name) => name.toLowerCase())
-  return names.some((name) => isCredentialHeader(name) || others.includes(name.toLowerCase()))
-}
+const hasAny = (names: readonly string[], also: readonly string[]): boolean =>
+  names.some((name) => isCredentialHeader(name) || also.includes(name.toLowerCase()))
 
 // Results and states of tasks reach the client through the store, past the handler and the transport.
 const scrubTaskStore = (store: TaskStore, { redact, keep }: ToolCall): TaskStore => ({
@@ -415,10 +403,14 @@ interface ServerInternals {
   onerror?: ((error: Error) => void) | undefined
   fallbackRequestHandler?: Handler | undefined
   readonly _requestHandlers: Map<string, Handler>
-  readonly _requestHandlerAbortControllers: Map<unknown, Pick<Call, 'signal'>>
+  readonly _requestHandlerAbortControllers: Map<unknown, { readonly signal: Signal }>
   _onrequest(request: Request, ...rest: unknown[]): void
   // Of v1.
   _enqueueTaskMessage?: Enqueue
+}
+
+interface Signal {
+  readonly aborted: boolean
 }
 
 type Enqueue = (task: string, queued: { readonly message: Message }, ...rest: unknown[]) => unknown
@@ -437,22 +429,16 @@ interface Transport {
 
 /** Of JSON-RPC: a request has a method and an id, a notification a method, a response an id. */
 interface Message {
-  readonly method?: unknown
+  readonly method?: string
   readonly id?: unknown
-}
-
-interface Request extends Message {
-  readonly method: string
   readonly params?: { readonly name?: unknown; readonly task?: unknown }
 }
 
+type Request = Message & { readonly method: string }
 type Handler = (request: Request, context: CallContext) => unknown
 
-interface TaskStore {
-  createTask(...args: unknown[]): unknown
-  storeTaskResult(id: string, status: string, result: unknown): unknown
-  updateTaskStatus(id: string, status: string, message?: unknown): unknown
-}
+type TaskMethod = 'createTask' | 'storeTaskResult' | 'updateTaskStatus'
+type TaskStore = Record<TaskMethod, (...args: unknown[]) => unknown>
 
 // `extra` of SDK v1, `ctx` of SDK v2.
 interface CallContext {

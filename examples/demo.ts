@@ -180,7 +180,7 @@ if (process.argv.includes('--keep')) {
     console.log(`claude mcp add --transport http ${name} ${gateway.url}/mcp ${header}`)
   }
   const script = scriptOf('static-server')
-  console.log(`claude mcp add --transport stdio ${local} weather -- ${process.execPath} ${script}`)
+  console.log(`claude mcp add ${local} --transport stdio weather -- ${process.execPath} ${script}`)
 } else {
   title('What to try next')
   line(
@@ -195,6 +195,6 @@ if (process.argv.includes('--keep')) {
     'npm run gateway',
     'a gateway in front of your server: npm run gateway -- http://127.0.0.1:3000',
   )
-  line('README.md', 'three complete servers to start from')
+  line('README.md', 'three servers to start from')
   for (const { child } of [refused, gateway, server, upstream]) child.disconnect()
 }

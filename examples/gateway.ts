@@ -1,7 +1,7 @@
 // A gateway: knows its tenants, lets through what MCP needs of a caller's headers and nothing else, and adds the credential
 // of the tenant that calls. In front of a server of your own: npm run gateway -- http://127.0.0.1:3000
 import { createServer, request as forward } from 'node:http'
-import type { OutgoingHttpHeaders } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { formatHeaders, OAuthCredential } from 'mcp-credentials'
 import { announce, curlOf } from './processes.ts'
 
@@ -10,7 +10,10 @@ interface Tenant {
   readonly accessToken?: string
 }
 
-const target = process.argv[2] ?? process.env['MCP_SERVER'] ?? 'http://127.0.0.1:3000'
+// The origin alone: the path is the request's.
+const server = process.argv[2] ?? process.env['MCP_SERVER'] ?? 'http://127.0.0.1:3000'
+const target = new URL(server).origin
+if (!target.startsWith('http:')) throw new Error('This gateway takes the http: URL of a server.')
 const tenants: Tenant[] = process.env['TENANTS']
   ? JSON.parse(process.env['TENANTS'])
   : [newTenant()]
@@ -31,15 +34,13 @@ const PASSED = [
   'mcp-session-id',
 ]
 
-const gateway = createServer((incoming, response) => {
+function serve(incoming: IncomingMessage, response: ServerResponse): void {
   const { authorization } = incoming.headers
   const tenant = tenants.find(({ key }) => authorization === `Bearer ${key}`)
-  if (!tenant) {
-    // With a cause in its body: clients show it, and of an empty one nothing.
-    response.writeHead(403, { 'content-type': 'application/json' })
-    response.end(JSON.stringify({ error: 'This key is unknown to the gateway.' }))
-    return
-  }
+  if (!tenant) return refuse(response, 403, 'This key is unknown to the gateway.')
+  // Not as a URL that is relative to the target: //evil.example/mcp would be another host, and get the token.
+  const { method, url: path = '' } = incoming
+  if (!/^\/(?![/\\])/.test(path)) return refuse(response, 400, 'The gateway takes a path.')
 
   const { accessToken } = tenant
   const headers: OutgoingHttpHeaders = {}
@@ -48,13 +49,36 @@ const gateway = createServer((incoming, response) => {
     if (value !== undefined) headers[name] = value
   }
   const credential = accessToken ? formatHeaders(new OAuthCredential({ accessToken })) : {}
-  const options = { method: incoming.method, headers: { ...headers, ...credential } }
-  const onward = forward(new URL(incoming.url ?? '/', target), options, (answer) => {
-    response.writeHead(answer.statusCode ?? 502, answer.headers)
+  const options = { method, headers: { ...headers, ...credential } }
+  const onward = forward(target + path, options, (answer) => {
+    // One that is none, such as 099, cannot be passed on.
+    const { statusCode = 0 } = answer
+    if (statusCode < 200) return refuse(response, 502, 'The answer of the server has no status.')
+    response.writeHead(statusCode, answer.headers)
+    answer.on('error', () => response.destroy())
     answer.pipe(response)
   })
-  onward.on('error', () => response.writeHead(502).end())
+  onward.on('error', () => refuse(response, 502, 'The server does not answer.'))
+  response.on('close', () => onward.destroy())
   incoming.pipe(onward)
+}
+
+/** With a cause in its body: clients show it, and of an empty one nothing. */
+function refuse(response: ServerResponse, status: number, error: string): void {
+  // Too late for one where a part has been sent, or nobody is there.
+  if (response.headersSent || response.destroyed) response.destroy()
+  else
+    response
+      .writeHead(status, { 'content-type': 'application/json' })
+      .end(JSON.stringify({ error }))
+}
+
+const gateway = createServer((incoming, response) => {
+  try {
+    serve(incoming, response)
+  } catch {
+    refuse(response, 400, 'The gateway cannot pass this request on.')
+  }
 })
 
 announce(gateway, 8080, (url) => {

@@ -17,7 +17,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const account = accounts.find(
     ({ authorization }) => authorization === request.headers.authorization,
   )
-  const { pathname } = new URL(request.url ?? '/', 'http://upstream')
+  // Not as a URL: what is none, such as //, would end the process.
+  const [pathname = ''] = (request.url ?? '').split('?')
   const [scheme = ''] = (request.headers.authorization ?? 'no token').split(' ')
   const secret = account ? `<${account.secret}>` : '<of nobody it knows>'
   process.send?.({ seen: `GET ${pathname}  ${scheme} ${secret}` })

@@ -135,7 +135,8 @@ export function createAdapter(
   return async (given) => {
     const start = now()
     const request = toCredentialRequest(given)
-    const { credential, isSlow } = await ask(source, request, options)
+    const answer = ask(source, request, options)
+    const credential = answer instanceof Promise ? await answer : answer
     const sourceMilliseconds = now() - start
     const isError = credential instanceof CredentialError
     const call = {
@@ -143,17 +144,16 @@ export function createAdapter(
       credential,
       refusal: isError && !isOptional(credential, request, options) ? credential : undefined,
       // To look at the signal makes it, on some servers.
-      isCancelled: isSlow && request.signal?.aborted === true,
+      isCancelled: answer instanceof Promise && request.signal?.aborted === true,
     }
     let isOver = false
     function end(result: CallResult = {}): void {
       if (isOver) return
       isOver = true
       const failure = isError ? (causeOf(credential) ?? credential) : undefined
-      const cause = result.cause ?? failure
       tell(options, () => [
         { ...describeCall(call, result, options), sourceMilliseconds, milliseconds: now() - start },
-        { request, credential: isError ? undefined : credential, cause },
+        { request, credential: isError ? undefined : credential, cause: result.cause ?? failure },
       ])
     }
     return { ...call, end }
@@ -163,25 +163,27 @@ export function createAdapter(
 const NOT_A_SOURCE =
   'The source must be a function, such as fromEnv("WEATHER_") or fromHeaders({ type: "oauth" }) returns.'
 
-async function ask(source: CredentialSource, request: CredentialRequest, options: AdapterOptions) {
-  let isSlow = false
-  try {
-    let credential = source(request)
-    // An await costs more than most sources do.
-    if (!isCredential(credential)) {
-      isSlow = true
-      credential = await credential
-    }
+/** The credential, or why there is none; a promise only where the source gives one, since an await costs more than most do. */
+function ask(source: CredentialSource, request: CredentialRequest, options: AdapterOptions) {
+  const accept = (credential: ResolvedCredential) => {
     assertCredential(credential, 'A credential source returns')
     if (options.rejectExpired && credential.isExpired(0))
       throw new CredentialError('ERR_CREDENTIAL_EXPIRED', EXPIRED)
     assertScopes(credential, request.scopes)
-    return { credential, isSlow }
-  } catch (cause) {
-    if (cause instanceof CredentialError) return { credential: cause, isSlow }
-    const error = new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', UNAVAILABLE, { cause })
-    return { credential: error, isSlow }
+    return credential
   }
+  try {
+    const credential = source(request)
+    if (isCredential(credential)) return accept(credential)
+    return Promise.resolve(credential).then(accept).catch(toCredentialError)
+  } catch (cause) {
+    return toCredentialError(cause)
+  }
+}
+
+function toCredentialError(cause: unknown): CredentialError {
+  if (cause instanceof CredentialError) return cause
+  return new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', UNAVAILABLE, { cause })
 }
 
 /** Compares names, exactly: what a scope includes is known to its provider alone. */
@@ -224,11 +226,8 @@ function describeCall(
   if (status === 499) return { ...event, outcome: 'failed', error: CLIENT_HAS_LEFT }
   const isOurs = error === undefined && cause instanceof CredentialError
   const outcomeOfStatus = status < 500 ? 'ok' : 'failed'
-  return {
-    ...event,
-    outcome: outcome ?? outcomeOfStatus,
-    error: isOurs ? describeError(cause) : error,
-  }
+  const shown = isOurs ? describeError(cause) : error
+  return { ...event, outcome: outcome ?? outcomeOfStatus, error: shown }
 }
 
 const CLIENT_HAS_LEFT = { name: 'AbortError', code: undefined, message: 'The client has left.' }
@@ -253,7 +252,7 @@ function describeError({ name, code, message }: CredentialError): CallError {
 /** What `onCall` throws, or rejects with, may quote what it was told: nobody sees it. */
 function tell({ onCall }: AdapterOptions, describe: () => Parameters<OnCall>): void {
   try {
-    Promise.resolve(onCall?.(...describe())).catch(() => undefined)
+    if (onCall) Promise.resolve(onCall(...describe())).catch(() => undefined)
   } catch {
     // As above.
   }

@@ -36,19 +36,21 @@ export interface CachedSource {
  * const source = cached({ key: ({ headers }) => tenantOf(headers), load: (tenant) => vault.read(tenant), ttlSeconds: 300 })
  */
 export function cached(options: CachedOptions): CachedSource {
-  const { max = 10_000, ...others } = options
-  assertOptions(others, 'cached', {
-    key: ['function'],
-    load: ['function'],
-    ttlSeconds: ['seconds'],
-  })
+  const { max = 10_000 }: Partial<CachedOptions> = Object(options)
   if (!Number.isSafeInteger(max) || max < 0)
     throw misuse(
       'ERR_INVALID_ARG_VALUE',
       'The option max of cached must be a number of credentials.',
     )
+  assertOptions(options, 'cached', {
+    key: ['function'],
+    load: ['function'],
+    ttlSeconds: ['seconds'],
+    // Checked above: the kind that is nearest would call it seconds.
+    max: ['seconds'],
+  })
   for (const name of ['key', 'load'] as const)
-    if (others[name] === undefined) throw misuse('ERR_INVALID_ARG_VALUE', `cached needs ${name}.`)
+    if (options[name] === undefined) throw misuse('ERR_INVALID_ARG_VALUE', `cached needs ${name}.`)
   const cache = new Cache({ ...options, max })
   const source = async (request: CredentialRequest) => cache.get(options.key(request))
   return Object.assign(source, { invalidate: (key: string) => cache.forget(key) })

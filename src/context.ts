@@ -33,11 +33,7 @@ class Scope {
   }
 }
 
-interface ContextStorage {
-  getStore(): Scope | undefined
-  run<A extends unknown[], R>(scope: Scope | undefined, fn: (...args: A) => R, ...args: A): R
-}
-
+type ContextStorage = Pick<SynchronousStorage, 'getStore' | 'run'>
 type ContextStorageClass = new () => ContextStorage
 interface Runtime {
   setTimeout?(fn: () => void, milliseconds: number): { unref?(): void }
@@ -48,7 +44,7 @@ interface Runtime {
 
 // Where there is no AsyncLocalStorage, the scope holds for as long as fn runs synchronously, and is gone after its first
 // await: no other caller can come to see it.
-class SynchronousStorage implements ContextStorage {
+class SynchronousStorage {
   #scope: Scope | undefined
 
   getStore(): Scope | undefined {
@@ -286,6 +282,8 @@ export function captureScope(): CapturedScope {
   return {
     credentials() {
       const lists = listsOf(scope)
+      // Most scopes are in no other.
+      if (lists?.length === 1) return lists[0]
       return lists && [...new Set(lists.flat())]
     },
     keep() {

@@ -1,4 +1,4 @@
-import { assertObject, CredentialError, missingCredential, misuse } from './errors.ts'
+import { assertObject, CredentialError, missingCredential, misuse, unknownName } from './errors.ts'
 import {
   assertNo,
   copyJsonObject,
@@ -174,6 +174,8 @@ export interface StaticCredential extends Readonly<
 > {}
 
 const TEXTS = ['refreshToken', 'clientId', 'clientSecret', 'tokenUri'] as const
+const PROPERTIES = ['accessToken', ...TEXTS, 'scopes', 'extra'] as const
+const NAMES: readonly string[] = [...PROPERTIES, 'expiresAt']
 
 /**
  * An OAuth 2.0 access token with what belongs to it. It never prints a secret.
@@ -183,6 +185,7 @@ const TEXTS = ['refreshToken', 'clientId', 'clientSecret', 'tokenUri'] as const
  * @param origins - where each property comes from, such as the name of a header, to be named in errors
  * @throws CredentialError `ERR_CREDENTIAL_MISSING` without a token; `ERR_CREDENTIAL_INVALID` for a value that breaks
  *   its grammar
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` for anything but an object, `ERR_INVALID_ARG_VALUE` for a property of another name
  * @example
  * new OAuthCredential({ accessToken: 'not-a-real-token', scopes: ['repo'], expiresAt: new Date(Date.now() + 3_600_000) })
  */
@@ -196,7 +199,7 @@ export class OAuthCredential {
 
   static {
     const { prototype } = this
-    for (const property of ['accessToken', ...TEXTS, 'scopes', 'extra'] as const) {
+    for (const property of PROPERTIES) {
       const get = function (this: OAuthCredential) {
         return this.#values[property]
       }
@@ -209,6 +212,9 @@ export class OAuthCredential {
     origins: Partial<Record<keyof OAuthProperties, string>> = {},
   ) {
     assertObject(properties, 'The properties of a credential', "{ accessToken: '…' }")
+    const misspelt = Object.keys(properties).find((name) => !NAMES.includes(name))
+    // Of "expires_at" nothing would come, and the token would never expire.
+    if (misspelt) throw unknownName(misspelt, 'a property of an OAuth credential', NAMES.join(', '))
     const nameOf = (property: keyof OAuthProperties) => origins[property] ?? property
     const { accessToken, refreshToken, clientId, clientSecret, tokenUri } = properties
     if (accessToken === undefined || accessToken === '')

@@ -199,8 +199,15 @@ export function misuse(code: `ERR_INVALID_ARG_${'TYPE' | 'VALUE'}`, message: str
 
 /** Refuses anything but an object; `example` shows one. */
 export function assertObject(value: unknown, name: string, example: string): void {
-  if (typeof value === 'object' && value !== null) return
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return
   throw misuse('ERR_INVALID_ARG_TYPE', `${name} must be given as an object, such as ${example}.`)
+}
+
+/** Misuse: there is no such thing, but there are those that `names` lists. */
+export function unknownName(name: string, thing: string, names: string): TypeError {
+  // What stands where a name belongs may be a secret.
+  const shown = /^[A-Za-z_]{1,40}$/.test(name) ? `"${name}"` : 'One of the names'
+  return misuse('ERR_INVALID_ARG_VALUE', `${shown} is not ${thing}: use ${names}.`)
 }
 
 /** A kind of value that an option takes. */
@@ -262,12 +269,7 @@ export function assertOptions<Options extends object>(
     assertObject(options, `The options of ${owner}`, `{ ${namesOf()} }`)
   for (const [name, value] of Object.entries(options)) {
     const allowed = Object.hasOwn(kinds, name) ? kinds[name] : undefined
-    if (allowed === undefined) {
-      // What stands where a name belongs may be a secret.
-      const shown = /^[A-Za-z]{1,40}$/.test(name) ? `"${name}"` : 'One of the names'
-      const message = `${shown} is not an option of ${owner}: use ${namesOf()}.`
-      throw misuse('ERR_INVALID_ARG_VALUE', message)
-    }
+    if (allowed === undefined) throw unknownName(name, `an option of ${owner}`, namesOf())
     if (value === undefined || allowed.some((kind) => KINDS[kind][1](value))) continue
     const kind = allowed.map((each) => KINDS[each][0]).join(' or ')
     throw misuse('ERR_INVALID_ARG_VALUE', `The option ${name} of ${owner} must be ${kind}.`)

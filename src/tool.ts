@@ -1,5 +1,5 @@
 import { createAdapter, labelFor } from './adapter.ts'
-import type { AdapterCall, AdapterOptions, AdapterRequest } from './adapter.ts'
+import type { AdapterOptions, AdapterRequest } from './adapter.ts'
 import type { CallError, CallResult, RedactedSecret } from './adapter.ts'
 import { captureScope, runWithCredentials } from './context.ts'
 import type { CapturedScope } from './context.ts'
@@ -31,6 +31,8 @@ export interface ToolCall {
   readonly redact: <T>(value: T) => T
   /** Keeps the secrets in mind for longer than the minute after the call; for work that outlives it, such as a task. */
   readonly keep: () => void
+  /** Whether the tool has come to its end. */
+  readonly isOver: boolean
 }
 
 /** The result of a tool that did not run. */
@@ -110,7 +112,24 @@ export function createToolRunner(
       if (canAsk && step === 'ask') return client.ask(error)
       return refuse?.(error) ?? toErrorResult(error.message)
     }
-    return call.refusal ? stop(call.refusal) : runInScope(call, run, stop, options)
+    if (call.refusal) return stop(call.refusal)
+    const tool = new RunningTool(call.credential, options.redact)
+    try {
+      const result: unknown = await runWithCredentials(call.credential, () => tool.start(run))
+      const clean = tool.redact(result)
+      call.end(tool.describe(clean))
+      // What is redacted keeps its shape.
+      return clean as Awaited<ReturnType<typeof run>>
+    } catch (cause) {
+      const [thrown, error] = examine(cause)
+      const clean = tool.search(thrown)
+      const failure = tool.fail(error, cause)
+      if (clean instanceof ConnectRequiredError) return await stop(clean, failure)
+      call.end(failure)
+      throw clean
+    } finally {
+      tool.isOver = true
+    }
   }
   return runTool
 }
@@ -125,34 +144,6 @@ function withScopes(request: AdapterRequest, { scopes: scopesOf }: CreateToolRun
   } catch (cause) {
     const message = 'The server could not tell which scopes this tool needs.'
     return new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', message, { cause })
-  }
-}
-
-async function runInScope<R, S>(
-  call: AdapterCall,
-  run: (toolCall: ToolCall) => Promise<R> | R,
-  stop: (error: CredentialError, result: CallResult) => S,
-  options: CreateToolRunnerOptions,
-): Promise<R | Awaited<S>> {
-  const { credential } = call
-  const scrubber = new Scrubber(options)
-  try {
-    const enter = () => run(scrubber.enter(credential))
-    const result: unknown = await runWithCredentials(credential, enter)
-    const connectError = scrubber.connectErrorBehind(result)
-    if (connectError) throw connectError
-    const clean = scrubber.redact(result)
-    call.end(scrubber.describe(clean))
-    // What is redacted keeps its shape.
-    return clean as R
-  } catch (cause) {
-    const [thrown, error] = examine(cause)
-    const clean = scrubber.search(thrown)
-    const failure = scrubber.fail(error, cause)
-    const isConnect = error.code === 'ERR_CREDENTIAL_CONNECT'
-    if (isConnect && thrown instanceof ConnectRequiredError) return await stop(thrown, failure)
-    call.end(failure)
-    throw clean
   }
 }
 
@@ -181,7 +172,7 @@ async function nextStep(
   // Whose calls belong together is known by the label alone.
   const isAsked = answer === 'accept' || open
   if (!isAsked && owner === undefined) return 'ask'
-  const wait = open ?? new Wait(error.isConnected, connectTimeoutSeconds)
+  const wait = open ?? poll(error.isConnected, connectTimeoutSeconds)
   waits.set(key, wait)
   void wait.outcome.then(() => waits.delete(key))
   if (!isAsked) return 'ask'
@@ -189,42 +180,45 @@ async function nextStep(
   return (await wait.outcome) ? 'retry' : 'refuse'
 }
 
-type Check = NonNullable<ConnectRequiredError['isConnected']>
+type Wait = ReturnType<typeof poll>
 
-/** Polls a check until it says yes, or the time is over. */
-class Wait {
-  readonly outcome: Promise<boolean>
-  #end = 0
-  #pause = 0
-
-  constructor(check: Check, seconds: number) {
-    this.limit(seconds)
-    this.outcome = this.#poll(check)
+/** Asks a check until it says yes, or the time is over, which `limit` starts again. */
+function poll(isConnected: NonNullable<ConnectRequiredError['isConnected']>, seconds: number) {
+  let end = 0
+  let pause = 0
+  const limit = (given: number) => {
+    end = Date.now() + given * 1000
+    pause = 250
   }
-
-  /** Starts the time again. */
-  limit(seconds: number): void {
-    this.#end = Date.now() + seconds * 1000
-    this.#pause = 250
-  }
-
-  async #poll(check: Check): Promise<boolean> {
-    while (Date.now() < this.#end) {
-      await sleep(Math.min(this.#pause, this.#end - Date.now()))
-      this.#pause = Math.min(this.#pause * 2, 2000)
-      // A check that fails is no answer.
-      const outcome = Promise.resolve().then(check)
-      if (await outcome.catch(() => false)) return true
+  const ask = async () => {
+    while (Date.now() < end) {
+      await sleep(Math.min(pause, end - Date.now()))
+      pause = Math.min(pause * 2, 2000)
+      const answer = Promise.resolve().then(isConnected)
+      // A check that fails is no answer, nor is one that is not there in time.
+      const known = answer.catch(() => false)
+      if (await within(end - Date.now(), known)) return true
     }
     return false
   }
+  limit(seconds)
+  return { limit, outcome: ask() }
 }
 
-const sleep = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => (globalThis as unknown as Timers).setTimeout(resolve, milliseconds))
+const sleep = (milliseconds: number): Promise<unknown> =>
+  within(milliseconds, new Promise(() => {}))
+
+/** What a promise comes to, or `undefined` once the time is over. */
+function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined> {
+  const { setTimeout, clearTimeout } = globalThis as unknown as Timers
+  let timer: unknown
+  const end = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, milliseconds)))
+  return Promise.race([promise, end]).finally(() => clearTimeout(timer))
+}
 
 interface Timers {
-  setTimeout(fn: () => void, milliseconds: number): unknown
+  setTimeout(fn: (value: undefined) => void, milliseconds: number): unknown
+  clearTimeout(timer: unknown): void
 }
 
 // What leaves
@@ -233,30 +227,34 @@ const MAX_FOUND = 100
 const MAX_MESSAGE = 500
 
 /** Takes the secrets of one call out of what it sends, and keeps what they were called. */
-class Scrubber {
-  readonly #found: RedactedSecret[] = []
+class RunningTool implements ToolCall {
+  readonly credential: ToolCall['credential']
   readonly #option: CreateToolRunnerOptions['redact']
+  readonly #found: RedactedSecret[] = []
   #scope: CapturedScope | undefined
+  isOver = false
 
-  constructor({ redact }: CreateToolRunnerOptions) {
-    this.#option = redact
+  constructor(credential: ToolCall['credential'], option: CreateToolRunnerOptions['redact']) {
+    this.credential = credential
+    this.#option = option
   }
 
-  /** Makes this the scrubber of the current scope. */
-  enter(credential: ToolCall['credential']): ToolCall {
+  /** In the scope of its call. */
+  start<R>(run: (call: ToolCall) => R): R {
     this.#scope = captureScope()
-    return { credential, redact: (value) => this.redact(value), keep: this.#scope.keep }
+    return run(this)
   }
+
+  readonly keep = (): void => this.#scope?.keep()
 
   /** With a notice where a redacted value would break what it is a part of. */
-  redact<T>(value: T): T {
+  readonly redact = <T>(value: T): T => {
     const before = this.#found.length
     const clean = this.search(value)
     if (clean === value || !isPlain(clean)) return clean
     const names = this.#found.slice(before, before + 1).map(({ name }) => ` (${name})`)
     const reason = `was withheld, because it held a secret${names.join('')}.`
-    const { structuredContent } = partsOf(clean)
-    const isSame = structuredContent === partsOf(value)['structuredContent']
+    const isSame = partsOf(clean)['structuredContent'] === partsOf(value)['structuredContent']
     // It may not fit the schema of the tool any more.
     if (!isSame) return toErrorResult(`The structured result of the tool ${reason}`) as T
     return withoutBase64(clean, value, `The content of the tool ${reason}`) as T
@@ -264,10 +262,9 @@ class Scrubber {
 
   search<T>(value: T): T {
     if (this.#option === false) return value
-    const onRedact = (secret: RedactedSecret) => {
+    return this.#withoutSecrets(value, (secret) => {
       if (this.#found.length < MAX_FOUND) this.#found.push(secret)
-    }
-    return this.#withoutSecrets(value, onRedact)
+    })
   }
 
   #withoutSecrets<T>(value: T, onRedact?: (secret: RedactedSecret) => void): T {
@@ -277,16 +274,13 @@ class Scrubber {
     return credentials ? redactSecrets(value, credentials, { except, onRedact }) : (REDACTED as T)
   }
 
-  /** The error that asks to connect, of which an SDK has made a text. */
-  connectErrorBehind(result: unknown): ConnectRequiredError | undefined {
-    const error = this.#scope?.connectError()
-    const isText = error && partsOf(result)['isError'] === true && textOf(result) === error.message
-    return isText ? error : undefined
-  }
-
+  /** How a call came out that has returned. Throws the error that asks to connect, of which an SDK has made a text. */
   describe(result: unknown): CallResult {
     if (partsOf(result)['isError'] !== true) return { redacted: [...this.#found] }
-    const message = textOf(result) ?? 'The tool returned an error.'
+    const text = textOf(result)
+    const error = this.#scope?.connectError()
+    if (error && text === error.message) throw error
+    const message = text ?? 'The tool returned an error.'
     return this.fail({ name: 'ToolError', code: undefined, message })
   }
 
@@ -301,10 +295,9 @@ class Scrubber {
 /** What was thrown, and what is said of it. What cannot be looked at is replaced. */
 function examine(thrown: unknown): [thrown: unknown, error: CallError] {
   try {
-    if (!(thrown instanceof Error))
-      return [thrown, { name: 'Error', code: undefined, message: String(thrown) }]
     // What is an error may have been given anything.
-    const { name, message }: { name: unknown; message: unknown } = thrown
+    const given: { name?: unknown; message?: unknown } = thrown instanceof Error ? thrown : {}
+    const { name = 'Error', message = thrown } = given
     const code = thrown instanceof CredentialError ? thrown.code : undefined
     return [thrown, { name: String(name), code, message: String(message) }]
   } catch {
@@ -319,11 +312,10 @@ function withoutBase64(clean: unknown, original: unknown, text: string): unknown
   const { type, data, blob, uri } = partsOf(clean)
   if (blob !== before['blob']) return { uri, text }
   if (type !== undefined && data !== before['data']) return { type: 'text', text }
-  const parts = Object.entries(clean).map(([name, part]): [string, unknown] => [
-    name,
-    withoutBase64(part, before[name], text),
-  ])
-  return Array.isArray(clean) ? parts.map(([, part]) => part) : Object.fromEntries(parts)
+  // A copy already, since something was taken out of it.
+  for (const [name, part] of Object.entries(clean))
+    Reflect.set(clean, name, withoutBase64(part, before[name], text))
+  return clean
 }
 
 const isPlain = (value: unknown): value is object =>

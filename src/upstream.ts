@@ -2,12 +2,11 @@ import { getCredentials, joinScope } from './context.ts'
 import { assertCredential } from './credential.ts'
 import type { OAuthCredential, ResolvedCredential } from './credential.ts'
 import { assertOptions, misuse } from './errors.ts'
+import { isPlainObject } from './grammar.ts'
 
 // The Fetch API, as far as this needs it.
-type Pairs = Pick<Map<string, string>, 'get' | 'has' | 'set'>
-interface Url extends Readonly<Record<'href' | 'origin' | 'pathname', string>> {
-  readonly searchParams: Pairs
-}
+type Pairs = Pick<Map<string, string>, 'delete' | 'get' | 'has' | 'set'>
+type Url = Readonly<Record<'href' | 'origin' | 'pathname', string>> & { searchParams: Pairs }
 interface Init extends Partial<Record<'method' | 'redirect', string>> {
   readonly headers?: unknown
   readonly body?: unknown
@@ -31,7 +30,7 @@ export type UpstreamFetch = typeof globalThis extends { fetch: (...args: infer A
   ? (...args: A) => R
   : (input: unknown, init?: object) => Promise<Response>
 
-/** What a credential adds to a request: headers, or parameters of the query, by name. */
+/** What a credential adds to a request: headers, or parameters of the query; plain objects, of strings by name. */
 export type Authorization = Partial<Record<'headers' | 'query', Readonly<Record<string, string>>>>
 
 /** Gives a credential with another access token than that which was refused. */
@@ -66,8 +65,9 @@ export interface CreateFetchOptions {
  *
  * @param options - the API, how it takes a credential, and how to `refresh` one
  * @returns a function that rejects with what `getCredentials` throws and `refresh` rejects with; with `TypeError`
- *   `ERR_INVALID_ARG_VALUE` for a URL elsewhere, and for a header that is the credential's; and with
- *   `ERR_CREDENTIAL_INVALID` for a credential that cannot be sent. No error quotes a header or a query
+ *   `ERR_INVALID_ARG_VALUE` for a URL elsewhere, for a header that is the credential's, and where `authorize` returns
+ *   anything but an {@link Authorization}; and with `ERR_CREDENTIAL_INVALID` for a credential that cannot be sent. No error
+ *   quotes a header or a query
  * @throws TypeError `ERR_INVALID_ARG_VALUE` for an option that is not as it should be
  * @example
  * const fetchIssues = createFetch({ baseUrl: 'https://api.issues.example/v1' })
@@ -82,26 +82,23 @@ export function createFetch(options: CreateFetchOptions): UpstreamFetch {
     allowInsecureLoopback: ['boolean'],
     fetch: ['function'],
   })
-  // What is wrong with it is said at the start.
-  if (typeof options.baseUrl !== 'function') readBase(options.baseUrl, options)
-  const fetch = (input: unknown, init: Init = {}): unknown => exchange(input, init, options)
+  // What is wrong with one that is fixed is said at the start.
+  const fixed = typeof options.baseUrl === 'function' ? '' : readBase(options.baseUrl, options)
+  const fetch = (input: unknown, init: Init = {}): unknown => exchange(input, init, options, fixed)
   return fetch as UpstreamFetch
 }
 
 /** A request whose URL is below the base URL. */
-interface Message extends Init {
-  readonly url: Url
-}
+type Message = Init & { readonly url: Url; readonly method: string; readonly headers: Pairs }
 
-const MAX_REDIRECTS = 20
-
-async function exchange(input: unknown, init: Init, options: CreateFetchOptions) {
+async function exchange(input: unknown, init: Init, options: CreateFetchOptions, fixed: string) {
   const { baseUrl, authorize, redirects } = options
   let credential = authorize ? getCredentials() : getCredentials('oauth')
-  const base = typeof baseUrl === 'string' ? baseUrl : baseUrl(credential)
-  let message = await readMessage(input, init, readBase(base, options))
+  const base = typeof baseUrl === 'function' ? readBase(baseUrl(credential), options) : fixed
+  let message = await readMessage(input, init, base)
   let { refresh } = options
-  let left = redirects === false || message.redirect !== 'follow' ? 0 : MAX_REDIRECTS
+  // As many as the Fetch standard follows.
+  let left = redirects === false || message.redirect !== 'follow' ? 0 : 20
   for (;;) {
     const response = await send(message, credential, options)
     let next: Message | undefined
@@ -112,10 +109,7 @@ async function exchange(input: unknown, init: Init, options: CreateFetchOptions)
       refresh = undefined
       if (successor.accessToken !== credential.accessToken) next = again(message, message.url)
       credential = successor
-    } else if (left > 0) {
-      next = redirected(message, response)
-      left -= 1
-    }
+    } else if (left-- > 0) next = redirected(message, response)
     if (next === undefined) return response
     response.body?.cancel().catch(() => undefined)
     message = next
@@ -125,29 +119,27 @@ async function exchange(input: unknown, init: Init, options: CreateFetchOptions)
 async function readMessage(input: unknown, given: Init, base: string): Promise<Message> {
   const request: Init & { url?: string; arrayBuffer?(): Promise<unknown> } = Object(input)
   const url = resolve(request.url ?? String(input), base)
-  const { headers = request.headers, signal = request.signal } = given
+  const { headers: pairs = request.headers, signal = request.signal } = given
   const { method = request.method ?? 'GET', redirect = request.redirect ?? 'follow' } = given
+  const headers = await hushed({ signal }, () => new runtime.Headers(pairs))
   const body = given.body ?? (request.body ? await request.arrayBuffer?.() : undefined)
   return { ...given, url, method, headers, body, signal, redirect }
 }
 
 /** The URL that is meant, where it is below the base URL. */
 function resolve(input: string, base: string): Url {
-  const isPath = /^(?:\/(?![/\\])|\?|$)/.test(input)
-  const url = parse(isPath ? base + input : input)
+  // Two slashes would start a host.
+  const url = parse(/^(?:\/(?![/\\])|\?|$)/.test(input) ? base + input : input)
   if (url && isBelow(url, base) && !climbs(url.pathname)) return url
   throw refusal('createFetch takes a path that starts with a slash, or a URL below its base URL.')
 }
 
 /** Whether it climbs for servers that decode it twice, take an encoded slash for one, or cut what a semicolon starts. */
-function climbs(path: string): boolean {
-  const decoded = path
+const climbs = (path: string): boolean =>
+  path
     .replace(/%(?:25)+/g, '%')
-    .replace(/%2f|%5c/gi, '/')
-    .replace(/%2e/gi, '.')
-  const segments = decoded.split('/').map((segment) => segment.replace(/(?:;|%3b).*/i, ''))
-  return segments.includes('..')
-}
+    .split(/\/|%2f|%5c/i)
+    .some((segment) => /^(?:\.|%2e){2}(?:;|%3b|$)/i.test(segment))
 
 // By its text: the `origin` of a blob: URL is that of the page that made it, and says nothing of a user name.
 const isBelow = ({ href }: Url, base: string): boolean =>
@@ -169,13 +161,14 @@ function readBase(text: string, { allowInsecureLoopback }: CreateFetchOptions): 
   const href = url?.href ?? ''
   const isSecure = href.startsWith('https:') || (allowInsecureLoopback && LOOPBACK.test(href))
   if (url && isSecure && href === url.origin + url.pathname) return href.replace(/\/$/, '')
-  throw refusal(BASE_URL)
+  throw refusal(`baseUrl must be an https: URL without user name, query and fragment, or an http: URL of this machine with \
+allowInsecureLoopback.`)
 }
 
-const BASE_URL = `baseUrl must be an https: URL without user name, query and fragment, or an http: URL of this machine with \
-allowInsecureLoopback.`
-
 const refusal = (message: string): TypeError => misuse('ERR_INVALID_ARG_VALUE', message)
+
+// What is said of a body (Fetch, section 2.2.2), and its length, which some runtimes take from the caller.
+const OF_BODY = ['encoding', 'language', 'length', 'location', 'type']
 
 /** The request that a redirect within the origin asks for, where it can be made (Fetch, section 4.4). */
 function redirected(message: Message, { status, headers }: Response): Message | undefined {
@@ -183,9 +176,10 @@ function redirected(message: Message, { status, headers }: Response): Message | 
   const url = location ? parse(location, message.url.href) : undefined
   if (![301, 302, 303, 307, 308].includes(status) || !url || !isBelow(url, message.url.origin))
     return undefined
-  if (status === 303 || (status < 303 && message.method === 'POST'))
-    return { ...message, url, method: message.method === 'HEAD' ? 'HEAD' : 'GET', body: undefined }
-  return again(message, url)
+  const becomesGet = status === 303 ? /^(?!(?:get|head)$)/i : /^post$/i
+  if (status > 303 || !becomesGet.test(message.method)) return again(message, url)
+  for (const part of OF_BODY) message.headers.delete(`content-${part}`)
+  return { ...message, url, method: 'GET', body: undefined }
 }
 
 /** The same request, unless its body is a stream, which can be read once. */
@@ -198,9 +192,21 @@ const bearer = ({ accessToken = '' }: ResolvedCredential): Authorization => ({
   headers: { authorization: `Bearer ${accessToken}` },
 })
 
+/** What is not understood would send no credential, or "undefined" in its place. */
+function checked(given: unknown): Authorization {
+  const { headers = {}, query = {}, ...others } = Object(given)
+  const isPlain = [given, headers, query].every(isPlainObject) && Object.keys(others).length === 0
+  const values = [headers, query].flatMap((pairs) => Object.values(Object(pairs)))
+  if (isPlain && values.every((value) => typeof value === 'string')) return given as Authorization
+  // What an async one rejects with must not end the process.
+  Promise.resolve(given).catch(() => undefined)
+  throw refusal(`authorize must return { headers } or { query }, plain objects whose values are strings, and no \
+promise of it.`)
+}
+
 async function send(message: Message, credential: ResolvedCredential, options: CreateFetchOptions) {
-  const { headers = {}, query } = (options.authorize ?? bearer)(credential)
-  const all = await hushed(message, () => new runtime.Headers(message.headers))
+  const { headers = {}, query } = checked((options.authorize ?? bearer)(credential))
+  const all = new runtime.Headers(message.headers)
   // Another host would be another tenant behind the same proxy.
   for (const name of ['host', ...Object.keys(headers)])
     if (all.has(name)) throw refusal(`createFetch sets the header ${name} itself: leave it out.`)
@@ -218,7 +224,7 @@ async function send(message: Message, credential: ResolvedCredential, options: C
 }
 
 /** What a runtime says of a request that failed may quote it, so no more than its code is kept. */
-async function hushed<T>({ signal }: Message, run: () => T | Promise<T>): Promise<T> {
+async function hushed<T>({ signal }: Init, run: () => T | Promise<T>): Promise<T> {
   try {
     return await run()
   } catch (error) {

@@ -167,6 +167,18 @@ describe('an account is refreshed', () => {
   })
 })
 
+test('a store that hangs keeps an owner waiting for as long as a request may take, and no later call', async () => {
+  for (const step of ['load', 'swap'] as const) {
+    const server = rotating(refreshTokenOf(`hangs-${step}`), { expires_in: 3600 })
+    const { store, first } = replicas(1, server.fetch, { timeoutSeconds: 0.1 })
+    await first.save('alice', expired(server.first))
+    store.before[step].push(() => new Promise(() => undefined))
+    await assertRejects(first.get('alice'), 'ERR_CREDENTIAL_UNAVAILABLE', /cannot be reached/)
+    assert.equal(await accessTokenOf(first), 'FAKE-access-1')
+    assert.deepEqual([server.sent.length, server.reused.length], [1, 0])
+  }
+})
+
 describe('a lease', () => {
   test('of a process that has died is waited for where the token has expired, and not where it is valid', async () => {
     const server = rotating(refreshTokenOf('died'), { expires_in: 3600 })
@@ -174,7 +186,11 @@ describe('a lease', () => {
     await second.save('alice', expiring(server.first))
     // Its lease stays: nothing of it is written any more.
     store.afterSwap.push(() => new Promise(() => undefined))
-    void second.get('alice')
+    const late = assertRejects(
+      second.get('alice'),
+      'ERR_CREDENTIAL_UNAVAILABLE',
+      /cannot be reached/,
+    )
     await sleep(5)
     assert.equal(await accessTokenOf(first), 'FAKE-old-access')
     assert.equal(server.sent.length, 0)
@@ -186,6 +202,7 @@ describe('a lease', () => {
     } finally {
       Date.now = now
     }
+    await late
     assert.deepEqual([server.sent.length, server.reused.length], [1, 0])
   })
 

@@ -507,6 +507,16 @@ describe('what is given to createAccounts', () => {
       /takes the URL of a page/,
     ],
   ]
+  for (const connect of [
+    'https://a.example/c#top',
+    'https://a.example/#',
+    'https://a.example/#/c?p',
+  ])
+    wrong.push([
+      `${connect}, where the ticket would not reach the server,`,
+      () => createAccounts('a', { store, keys }).source({ owner: ownerOf, connect }),
+      /connect takes a URL without a #/,
+    ])
   for (const [name, create, message] of wrong) {
     test(`${name} is a TypeError`, () => {
       const code = /^ERR_INVALID_ARG_(TYPE|VALUE)$/

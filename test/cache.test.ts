@@ -265,4 +265,19 @@ describe('a cached source', () => {
         code: 'ERR_INVALID_ARG_VALUE',
       })
   })
+
+  test('says what it takes, max among it', () => {
+    const load = () => fakeToken()
+    for (const options of [undefined, null, 'key'])
+      assert.throws(() => cached(options as unknown as CachedOptions), {
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: /^The options of cached must be given .* \{ key, load, ttlSeconds, max \}\.$/,
+      })
+    assert.throws(() => cached({ key: keyOf, load, ttl: 5 } as CachedOptions), {
+      message: '"ttl" is not an option of cached: use key, load, ttlSeconds, max.',
+    })
+    assert.throws(() => cached({ key: keyOf, load, max: -1 }), {
+      message: 'The option max of cached must be a number of credentials.',
+    })
+  })
 })

@@ -11,14 +11,20 @@ const CORE = [
   'credential',
   'ended-scopes',
   'errors',
+  'global-async-local-storage',
   'house',
+  'isolation',
   'label',
   'mistakes',
+  'naive-global',
   'no-async-local-storage',
   'parse-env',
   'parse-headers',
+  'second-copy',
   'source',
+  'timer-without-unref',
   'timestamp',
+  'unhandled-rejection',
 ]
 
 function testsIn(folder, ending) {

@@ -1,5 +1,5 @@
-// Writes the figures that README.md quotes: the lines of each file, and what the entries weigh. With --check it only says
-// whether they are up to date.
+// Writes the figures that README.md and docs/auditing.md quote: the lines of each part and file, and what the entries weigh.
+// With --check it only says whether they are up to date.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
@@ -34,7 +34,25 @@ const WHAT_IT_MAY = {
   'adapters/fetch.ts': 'run a Fetch API handler in a scope',
 }
 
-function lines() {
+/** What README.md says of them, in short. */
+const PARTS = [
+  [
+    'the core',
+    'read, hold and hand out credentials; it sends nothing',
+    /^src\/(?!signature|tool|upstream|cache|files)\w+\.ts$/,
+  ],
+  ['`redact`, `tool`, `mcp`', 'run a call in its scope, scrub what it sends', /redact|tool|\/mcp/],
+  ['`upstream`', 'send the requests of a tool to one API', /upstream/],
+  ['`oauth`', 'ask a token endpoint', /oauth/],
+  ['`accounts`', "seal and keep users' accounts", /accounts/],
+  [
+    '`signature`, `cache`, `files`, the other adapters',
+    'verify headers, remember, read files, serve others',
+    /signature|cache|files|^adapters/,
+  ],
+]
+/** The lines of code by file, or by folder of src/. */
+function count() {
   const counts = new Map()
   for (const folder of ['src', 'adapters']) {
     for (const name of readdirSync(root + folder, { recursive: true })) {
@@ -44,14 +62,37 @@ function lines() {
       counts.set(part, (counts.get(part) ?? 0) + codeOf(readFileSync(root + path, 'utf8')).length)
     }
   }
-  const rows = Object.entries(WHAT_IT_MAY).filter(([part]) => counts.has(part))
   const unknown = [...counts.keys()].filter((part) => !(part in WHAT_IT_MAY))
   if (unknown.length > 0) throw new Error(`What may ${unknown.join(', ')} do?`)
-  return [
-    '| file | may | lines of code |',
-    '|---|---|---|',
-    ...rows.map(([part, may]) => `| \`${part}\` | ${may} | ${counts.get(part)} |`),
-  ].join('\n')
+  return counts
+}
+
+function summary([, [, core], [, both]]) {
+  const sums = new Map(PARTS.map((part) => [part, 0]))
+  for (const [path, lines] of count()) {
+    const part = PARTS.find(([, , files]) => files.test(path))
+    sums.set(part, sums.get(part) + lines)
+  }
+  const rows = [...sums].map(([[name, may], lines]) => [name, may, lines.toLocaleString('en')])
+  const weight =
+    `Minified and gzipped the core has ${inKB(core)}, and ${inKB(both)} with the MCP adapter and ` +
+    'redaction.'
+  return `${table(['part', 'may', 'lines of code'], rows)}\n\n${weight}`
+}
+
+function lines() {
+  const counts = count()
+  return table(
+    ['file', 'may', 'lines of code'],
+    Object.entries(WHAT_IT_MAY)
+      .filter(([path]) => counts.has(path))
+      .map(([path, may]) => [`\`${path}\``, may, counts.get(path)]),
+  )
+}
+
+function table(head, rows) {
+  const line = (cells) => `| ${cells.join(' | ')} |`
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n')
 }
 
 const FOUR = ['parseEnv', 'parseHeaders', 'runWithCredentials', 'getCredentials']
@@ -77,31 +118,38 @@ async function weigh() {
   return weights
 }
 
-async function weights() {
-  const rows = await weigh()
-  return [
-    '| minified and gzipped | |',
-    '|---|---|',
-    ...rows.map(([what, size]) => `| ${what} | ${size.toFixed(1)} KB |`),
-  ].join('\n')
+const inKB = (size) => `${size.toFixed(1)} KB`
+
+const weights = (weighed) =>
+  table(
+    ['minified and gzipped', ''],
+    weighed.map(([what, size]) => [what, inKB(size)]),
+  )
+
+/** A document with what stands between the marks of a figure replaced. */
+function replaced(text, document, name, figure) {
+  const [start, end] = [`<!-- figures: ${name} -->`, `<!-- end of figures -->`]
+  const from = text.indexOf(start) + start.length
+  const to = text.indexOf(end, from)
+  if (from < start.length || to < 0) throw new Error(`${document} has no place for the ${name}.`)
+  return `${text.slice(0, from)}\n${figure}\n${text.slice(to)}`
 }
 
 async function write(isCheck) {
-  const readme = readFileSync(`${root}README.md`, 'utf8')
-  let text = readme
-  for (const [name, table] of [
-    ['lines', lines()],
-    ['weights', await weights()],
-  ]) {
-    const [start, end] = [`<!-- figures: ${name} -->`, `<!-- end of figures -->`]
-    const from = text.indexOf(start) + start.length
-    const to = text.indexOf(end, from)
-    if (from < start.length || to < 0) throw new Error(`README.md has no place for the ${name}.`)
-    text = `${text.slice(0, from)}\n${table}\n${text.slice(to)}`
+  const weighed = await weigh()
+  const documents = {
+    'README.md': { summary: summary(weighed) },
+    'docs/auditing.md': { lines: lines(), weights: weights(weighed) },
   }
-  if (text === readme) return
-  if (isCheck) throw new Error('The figures in README.md are out of date: npm run figures')
-  writeFileSync(`${root}README.md`, text)
+  for (const [document, figures] of Object.entries(documents)) {
+    const before = readFileSync(root + document, 'utf8')
+    let text = before
+    for (const [name, figure] of Object.entries(figures))
+      text = replaced(text, document, name, figure)
+    if (text === before) continue
+    if (isCheck) throw new Error(`The figures in ${document} are out of date: npm run figures`)
+    writeFileSync(root + document, text)
+  }
 }
 
 await write(process.argv.includes('--check'))

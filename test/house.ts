@@ -43,13 +43,13 @@ const ADAPTER_BUDGET = 110
 
 /** What has more lines than its budget, until it has fewer; it may not get any more. */
 const OVERRUNS: Readonly<Record<string, number>> = {
-  core: 1740,
+  core: 1738,
   redact: 594,
   oauth: 652,
   accounts: 616,
-  tool: 249,
+  tool: 242,
   upstream: 168,
-  'adapters/mcp.ts': 353,
+  'adapters/mcp.ts': 341,
 }
 
 /** `core`, the name of a room, or the path of an adapter; `undefined` for a file that the plan does not know. */

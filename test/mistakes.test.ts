@@ -485,8 +485,20 @@ const ofTheProgrammer: Mistake[] = [
   [
     'the answer of a token endpoint is taken for properties',
     () => Reflect.construct(OAuthCredential, [{ access_token: secret, expires_in: 3600 }]),
-    MISSING,
-    'An OAuth credential needs accessToken.',
+    ARG_VALUE,
+    '"access_token" is not a property of an OAuth credential: use accessToken, refreshToken, clientId, clientSecret, tokenUri, scopes, extra, expiresAt.',
+  ],
+  [
+    'a database gives the expiry by another name',
+    () => Reflect.construct(OAuthCredential, [{ accessToken: secret, expires_at: new Date() }]),
+    ARG_VALUE,
+    '"expires_at" is not a property of an OAuth credential: use accessToken, refreshToken, clientId, clientSecret, tokenUri, scopes, extra, expiresAt.',
+  ],
+  [
+    'fields are given as a list',
+    () => Reflect.construct(StaticCredential, [[secret]]),
+    ARG_TYPE,
+    "The fields of a credential must be given as an object, such as { apiKey: '…' }.",
   ],
   [
     'a token is given as it is',

@@ -1,6 +1,6 @@
 // A page in place of thousands of lines: a line for each file, what tests print on stdout (their tables), and failures in
 // full. What is logged on stderr, such as errors that a test provokes, is shown for files that fail alone.
-import { relative } from 'node:path'
+import { relative, resolve } from 'node:path'
 import { inspect } from 'node:util'
 
 /** What one file has come to. */
@@ -32,7 +32,13 @@ function failureOf({ name, file = '', line, details }) {
   return `✖ ${where}: ${name}\n${indent(inspect(error?.cause ?? error, { depth: 10 }), '  ')}\n\n`
 }
 
-const nameOf = (file) => relative(process.cwd(), file).replace(/^(?:dist\/test|test)\//, '')
+/** From Node.js 22 on what a file prints comes under the path that was given, and its tests under the whole one. */
+const pathOf = ({ file = '' }) => resolve(file)
+
+const nameOf = (file) =>
+  relative(process.cwd(), file)
+    .replaceAll('\\', '/')
+    .replace(/^(?:dist\/test|test)\//, '')
 
 /** What is printed of a file once it is over. */
 function sectionOf(path, file) {
@@ -55,15 +61,16 @@ class Page {
       this.summary += `ℹ ${data.message}\n`
     if (type !== 'test:pass' && type !== 'test:fail') return ''
     const before = this.current
-    this.current = data.file ?? ''
+    this.current = pathOf(data)
     const section = before === undefined || before === this.current ? '' : this.end(before)
     this.count(type, data)
     return section
   }
 
-  fileOf({ file = '' }) {
-    if (!this.files.has(file)) this.files.set(file, new File())
-    return this.files.get(file)
+  fileOf(data) {
+    const path = pathOf(data)
+    if (!this.files.has(path)) this.files.set(path, new File())
+    return this.files.get(path)
   }
 
   count(type, data) {

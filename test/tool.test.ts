@@ -203,6 +203,23 @@ describe('a tool that runs', () => {
     // Neither of them is known to a call that has nothing to do with them.
     assert.equal(await runTool(request, () => inner.accessToken), inner.accessToken)
   })
+
+  test('is searched for what it holds, and not for what is read of it later, as the documents say', async () => {
+    const { runTool, secret } = setUp()
+    async function* read() {
+      yield secret
+    }
+    const later = (await runTool(request, read)) as AsyncIterable<string>
+    const texts: string[] = []
+    for await (const one of later) texts.push(one)
+    assert.deepEqual(texts, [secret])
+    const within = await runTool(request, async () => {
+      const all: string[] = []
+      for await (const one of read()) all.push(one)
+      return all
+    })
+    assert.deepEqual(within, ['[redacted]'])
+  })
 })
 
 describe('what a tool sends while it runs', () => {
@@ -431,12 +448,11 @@ describe('a call that is refused', () => {
     assert.equal(await call('push', ['user', 'repo']), 'ran')
     // What was granted is not known.
     assert.equal(await call('push'), 'ran')
+    assert.equal(await call('push', []), 'ran')
     assert.equal(await call('pull', ['repo']), 'ran')
     assert.equal(await call(undefined, ['repo']), 'ran')
     assert.deepEqual(asked, [
-      ['push', ['repo', 'user']],
-      ['push', ['repo', 'user']],
-      ['push', ['repo', 'user']],
+      ...Array(4).fill(['push', ['repo', 'user']]),
       ['pull', undefined],
       [undefined, undefined],
     ])
@@ -574,6 +590,44 @@ describe('an account that has to be connected', () => {
     const none = account({ connectTimeoutSeconds: 0 }, [true])
     assert.equal(await none.call('accept'), REFUSED)
     assert.equal(none.state.checked, 0)
+  })
+
+  test('is not waited for any longer where the check hangs', async () => {
+    const hangs = () => new Promise<boolean>(() => undefined)
+    const runTool = createToolRunner(
+      () => {
+        throw new ConnectRequiredError(URL, { isConnected: hangs })
+      },
+      { connectTimeoutSeconds: 0.3 },
+    )
+    const refuse = ({ message }: Error) => `refused: ${message}`
+    const client = { ask: () => 'asked', answer: 'accept' }
+    assert.equal(await runTool(request, () => 'ran', refuse, client), REFUSED)
+  })
+
+  test('that a tool asks for holds no secret of its call', async () => {
+    const { runTool, secret } = setUp()
+    const mistakes = [
+      () => new ConnectRequiredError(URL, { message: `The API said: ${secret} is not known.` }),
+      () => new ConnectRequiredError(`${URL}?login_hint=${secret}`),
+    ]
+    for (const mistake of mistakes) {
+      const run = () => {
+        throw mistake()
+      }
+      const shown = [
+        await runTool(request, run),
+        await runTool<string, object>(request, run, ({ message }) => ({ message })),
+        await runTool<string, object>(request, run, undefined, {
+          ask: ({ url, message, scopes }) => ({ url, message, scopes }),
+          answer: undefined,
+        }),
+      ]
+      for (const result of shown) {
+        assert.match(JSON.stringify(result), /\[redacted\]/)
+        assertNoLeak(result, secret)
+      }
+    }
   })
 
   test('a hundred calls of one owner make one page and one poll', async () => {

@@ -241,6 +241,26 @@ describe('createFetch', () => {
     assert.match(error.message, /sets the header X-Api-Key/)
   })
 
+  test('adds that of the innermost scope, so that each API wants a scope of its own', async () => {
+    const [issues, chat] = [fakeToken(), fakeToken()]
+    const { fetch, sent } = api(ok)
+    const fetchIssues = createFetch({ baseUrl, fetch })
+    await runWithCredentials(issues, () =>
+      runWithCredentials(chat, async () => {
+        const inner = fetchIssues('/inner')
+        await runWithCredentials(issues, () => fetchIssues('/own'))
+        await inner
+      }),
+    )
+    assert.deepEqual(
+      sent.map((one) => [one.url, one.headers.get('authorization')]),
+      [
+        [`${baseUrl}/inner`, `Bearer ${chat.accessToken}`],
+        [`${baseUrl}/own`, `Bearer ${issues.accessToken}`],
+      ],
+    )
+  })
+
   test('authorize adds headers', async () => {
     const apiKey = fakeSecret('key')
     const { run, sent } = await call('/a', {
@@ -253,6 +273,48 @@ describe('createFetch', () => {
     assert.equal(sent[0]?.headers.get('x-api-key'), apiKey)
     assert.equal(sent[0]?.headers.has('authorization'), false)
   })
+
+  test('authorize may give all fields, as they are', async () => {
+    const [apiKey, query] = [fakeSecret('key'), fakeSecret('query')]
+    const credential = new StaticCredential({ apiKey, query })
+    const options = { authorize: ({ fields }: ResolvedCredential) => ({ headers: fields }) }
+    const { run, sent } = await call('/a', { credential, options })
+    await run()
+    assert.equal(sent[0]?.headers.get('apikey'), apiKey)
+    assert.equal(sent[0]?.headers.get('query'), query)
+  })
+
+  for (const [what, authorize] of [
+    ['nothing', () => undefined],
+    ['null', () => null],
+    ['a text', (key: string) => key],
+    ['a promise', async (key: string) => ({ headers: { 'x-api-key': key } })],
+    ['a promise that is rejected', (key: string) => Promise.reject(new Error(key))],
+    ['headers without { headers }', (key: string) => ({ 'x-api-key': key })],
+    ['another name beside', (key: string) => ({ headers: { 'x-api-key': key }, header: {} })],
+    ['Headers', (key: string) => new Headers({ 'x-api-key': key })],
+    ['URLSearchParams', (key: string) => new URLSearchParams({ key })],
+    ['a list', (key: string) => [{ headers: { 'x-api-key': key } }]],
+    ['Headers as headers', (key: string) => ({ headers: new Headers({ 'x-api-key': key }) })],
+    ['pairs as headers', (key: string) => ({ headers: [['x-api-key', key]] })],
+    ['a Map as headers', (key: string) => ({ headers: new Map([['x-api-key', key]]) })],
+    ['null as headers', () => ({ headers: null })],
+    ['URLSearchParams as the query', (key: string) => ({ query: new URLSearchParams({ key }) })],
+    ['a text as the query', (key: string) => ({ query: `key=${key}` })],
+    ['a header that is undefined', () => ({ headers: { 'x-api-key': undefined } })],
+    ['a header that is a list', (key: string) => ({ headers: { 'x-api-key': [key] } })],
+    ['a parameter that is null', (key: string) => ({ headers: { key }, query: { key: null } })],
+  ] as const) {
+    test(`sends nothing where authorize returns ${what}`, async () => {
+      const key = fakeSecret('key')
+      const options = { authorize: (() => authorize(key)) as never }
+      const error = await refusal('/a', { credential: new StaticCredential({ key }), options })
+      assert(error instanceof TypeError)
+      assert.equal(Reflect.get(error, 'code'), 'ERR_INVALID_ARG_VALUE')
+      assert.match(error.message, /^authorize must return \{ headers \} or \{ query \}/)
+      assertNoLeak(error, key)
+    })
+  }
 
   test('authorize adds parameters, which the response does not show, and which a redirect keeps', async () => {
     const key = `${fakeSecret('key')} &=`
@@ -347,13 +409,20 @@ describe('a redirect', () => {
     [302, 'POST', 'b', 'GET https://api.example/v1/b'],
     [301, 'POST', '?p=2', 'GET https://api.example/v1/a?p=2'],
     [301, 'PUT', '/b', 'PUT https://api.example/b with body'],
+    [301, 'post', '/b', 'GET https://api.example/b'],
+    [302, 'Post', '/b', 'GET https://api.example/b'],
+    [302, 'PATCH', '/b', 'PATCH https://api.example/b with body'],
+    [303, 'patch', '/b', 'GET https://api.example/b'],
+    [303, 'GET', '/b', 'GET https://api.example/b'],
+    [303, 'head', '/b', 'head https://api.example/b'],
+    [307, 'post', '/b', 'post https://api.example/b with body'],
     [303, 'PUT', '/b', 'GET https://api.example/b'],
     [303, 'HEAD', '/b', 'HEAD https://api.example/b'],
     [307, 'POST', '/b', 'POST https://api.example/b with body'],
     [308, 'DELETE', '/b', 'DELETE https://api.example/b with body'],
   ] as const) {
     test(`${status} of ${method} to ${location} is followed with the credential`, async () => {
-      const hasBody = method !== 'GET' && method !== 'HEAD'
+      const hasBody = !/^(?:get|head)$/i.test(method)
       const { run, sent, credential } = await call('/a', {
         init: { method, ...(hasBody && { body: 'body' }) },
         answer: (_, count) => (count === 1 ? redirectTo(location, status) : ok()),
@@ -365,6 +434,48 @@ describe('a redirect', () => {
       assert.equal(second?.headers.get('authorization'), `Bearer ${credential.accessToken}`)
     })
   }
+
+  const ofBody = ['content-encoding', 'content-language', 'content-location', 'content-type']
+  const others = { accept: 'text/plain', 'content-disposition': 'inline', 'x-of': 'caller' }
+
+  for (const [status, method, kept] of [
+    [301, 'POST', false],
+    [302, 'post', false],
+    [303, 'PUT', false],
+    [307, 'POST', true],
+    [302, 'PUT', true],
+  ] as const) {
+    test(`${status} of ${method} ${kept ? 'keeps' : 'drops'} the headers that tell of the body`, async () => {
+      const headers = Object.fromEntries(
+        [...ofBody, 'content-length'].map((name) => [name, name.endsWith('length') ? '4' : 'FAKE']),
+      )
+      const { run, sent } = await call('/a', {
+        init: { method, body: 'body', headers: { ...headers, ...others } },
+        answer: (_, count) => (count === 1 ? redirectTo('/v1/b', status) : ok()),
+      })
+      await run()
+      const [first, second] = sent.map((one) => {
+        const { authorization, ...rest } = Object.fromEntries(one.headers)
+        assert.match(String(authorization), /^Bearer FAKE/)
+        return rest
+      })
+      assert.deepEqual(first, { ...headers, ...others })
+      assert.deepEqual(second, { ...(kept && headers), ...others })
+    })
+  }
+
+  test('keeps headers that can be read once', async () => {
+    const headers = new Map([['x-of', 'caller']]).entries() as unknown as HeadersInit
+    const { run, sent } = await call('/a', {
+      init: { headers },
+      answer: (_, count) => (count === 1 ? redirectTo('/v1/b') : ok()),
+    })
+    await run()
+    assert.deepEqual(
+      sent.map((one) => one.headers.get('x-of')),
+      ['caller', 'caller'],
+    )
+  })
 
   for (const [what, response] of [
     ['to another origin', () => redirectTo('https://evil.example/v1/a')],

@@ -13,6 +13,9 @@ import type { Uses } from './uses.ts'
 export const PROVIDERS = ['notes', 'weather'] as const
 export type Provider = (typeof PROVIDERS)[number]
 
+// The pages that a login goes on to, whatever was asked for: //evil.example would be another site.
+const PAGES = ['/accounts', ...PROVIDERS.map((name) => `/connect/${name}`)]
+
 export interface SiteOptions {
   readonly accounts: Readonly<Record<Provider, Accounts>>
   readonly sessions: Sessions
@@ -84,7 +87,8 @@ export class Site {
   async #goToLogin({ pathname, search }: URL, known: Session | undefined): Promise<Response> {
     const { login, sessions } = this.#options
     const session = known ?? newSession()
-    const { url, pending } = await beginFlow(login, ['openid'], { path: `${pathname}${search}` })
+    const path = PAGES.includes(pathname) ? `${pathname}${search}` : '/accounts'
+    const { url, pending } = await beginFlow(login, ['openid'], { path })
     await sessions.save({ ...session, flows: { ...session.flows, login: pending } })
     return redirect(url.href, cookieOf(session))
   }

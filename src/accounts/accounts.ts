@@ -36,7 +36,10 @@ export interface AccountSourceOptions {
    * application share. Where it gives `undefined` the call is refused.
    */
   readonly owner: (request: CredentialRequest) => string | undefined
-  /** The page that connects an account, to which `?ticket=` is added; or a function that gives the whole URL. */
+  /**
+   * The page that connects an account, without a fragment, to which `?ticket=` is added; or a function that gives the whole
+   * URL.
+   */
   readonly connect: string | ((ticket: string, request: CredentialRequest) => string)
   /** The scopes that every call needs. */
   readonly scopes?: readonly string[] | undefined
@@ -68,7 +71,7 @@ export function createAccounts(provider: string, options: CreateAccountsOptions)
   assertEndpointOptions(refresh)
   if (typeof store?.load !== 'function' || typeof store.swap !== 'function')
     throw misuse('ERR_INVALID_ARG_VALUE', 'The store of createAccounts needs load and swap.')
-  const vault = new Vault(store, provider, copyKeys(keys))
+  const vault = new Vault(store, { ...refresh, provider, keys: copyKeys(keys) })
   return new Accounts(vault, new Keeper(vault, refresh), linkSeconds)
 }
 
@@ -96,7 +99,8 @@ export class Accounts {
    * @returns a source that rejects with `ConnectRequiredError` where the account is not connected, was revoked, or is short
    *   of a scope; with `ERR_CREDENTIAL_MISSING` without an owner; with `ERR_CREDENTIAL_REFRESH` where the token endpoint
    *   fails; with `ERR_CREDENTIAL_UNAVAILABLE` where the store fails, or holds what cannot be opened
-   * @throws TypeError `ERR_INVALID_ARG_VALUE` for an option that is misspelt, or of another kind
+   * @throws TypeError `ERR_INVALID_ARG_VALUE` for an option that is misspelt, or of another kind, and for a page with a
+   *   fragment, which would keep the ticket from the server
    */
   source(options: AccountSourceOptions): CredentialSource {
     assertOptions(options, 'source', {
@@ -248,12 +252,12 @@ function messageFor(account: Account): string {
 function addTicketTo(page: string): (ticket: string) => string {
   // What is wrong with it is said at the start.
   const { url } = new ConnectRequiredError(page)
+  if (url.includes('#')) throw misuse('ERR_INVALID_ARG_VALUE', 'connect takes a URL without a #.')
   return (ticket) => `${url}${url.includes('?') ? '&' : '?'}ticket=${ticket}`
 }
 
-const union = (one: readonly string[] = [], other: readonly string[] = []): readonly string[] => [
-  ...new Set([...one, ...other]),
-]
+const union = (one: readonly string[] = [], other: readonly string[] = []): readonly string[] =>
+  Array.from(new Set([...one, ...other]))
 
 function assertUnspent({ spent = {} }: Account, nonce: string): void {
   if (Object.hasOwn(spent, nonce)) throw notYours()

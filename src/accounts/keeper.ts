@@ -116,8 +116,7 @@ export class Keeper {
     return outcome.error === undefined ? settled : servable(settled, outcome.error, rejected)
   }
 
-  async #request({ owner, account }: DueRow, rejected: string | undefined): Promise<Outcome> {
-    const { credential } = account
+  async #request({ owner, account: { credential } }: DueRow, rejected?: string): Promise<Outcome> {
     const { refreshToken: sent } = credential
     // Of very many the one that is known for longest is forgotten, as in a day without the token endpoint.
     const [oldest = owner] = this.#pauses.keys()

@@ -1,5 +1,6 @@
 import type { ResolvedCredential } from '../credential.ts'
 import { CredentialError } from '../errors.ts'
+import { inTime } from '../oauth/token-endpoint.ts'
 import { open, seal } from './jwe.ts'
 import type { Binding } from './jwe.ts'
 import { assertName, fromClaim, toClaim } from './seal.ts'
@@ -56,26 +57,26 @@ export interface Row {
 // Of a hundred that write to one row at a time the last one succeeds at the hundredth try.
 export const MAX_TRIES = 200
 
+type VaultOptions = Pick<Binding, 'provider' | 'keys'> & { timeoutSeconds?: number | undefined }
+
 /** The sealed rows of one provider. */
 export class Vault {
   readonly #store: AccountStore
-  readonly #provider: string
-  readonly #keys: readonly string[]
+  readonly #options: VaultOptions
 
-  constructor(store: AccountStore, provider: string, keys: readonly string[]) {
+  constructor(store: AccountStore, options: VaultOptions) {
     this.#store = store
-    this.#provider = provider
-    this.#keys = keys
+    this.#options = options
   }
 
   bindingOf(owner: string): Binding {
     assertName(owner, 'owner')
-    return { typ: 'mcp-account', owner, provider: this.#provider, keys: this.#keys }
+    return { ...this.#options, typ: 'mcp-account', owner }
   }
 
   async load(owner: string): Promise<Row> {
     const binding = this.bindingOf(owner)
-    const text = (await ask(() => this.#store.load(owner, this.#provider))) ?? undefined
+    const text = (await this.#ask((store, provider) => store.load(owner, provider))) ?? undefined
     if (text === undefined) return { owner, text, account: {} }
     const account = await open(text, binding, ({ credential, ...others }) => {
       // It was authenticated: nothing but this has written it.
@@ -87,14 +88,24 @@ export class Vault {
 
   /** Whether the row was still as given, and has been changed. */
   async swap({ owner, text: before }: Row, { spent = {}, ...account }: Account): Promise<boolean> {
-    const now = Date.now()
-    const unexpired = Object.entries(spent).filter(([, expiry]) => now < expiry)
+    const unexpired = Object.entries(spent).filter(([, expiry]) => Date.now() < expiry)
     const credential = account.credential && toClaim(account.credential)
     const claims = { ...account, credential, spent: Object.fromEntries(unexpired) }
     const isEmpty = credential === undefined && unexpired.length === 0
     const text = isEmpty ? undefined : await seal(claims, this.bindingOf(owner))
     // A store that gives anything else, such as a number of rows, is found out at once.
-    return (await ask(() => this.#store.swap(owner, this.#provider, before, text))) === true
+    const isDone = await this.#ask((store, provider) => store.swap(owner, provider, before, text))
+    return isDone === true
+  }
+
+  /** What hangs must not keep an owner waiting for ever. */
+  async #ask<T>(query: (store: AccountStore, provider: string) => Promise<T>): Promise<T> {
+    const { provider, timeoutSeconds } = this.#options
+    try {
+      return await inTime(timeoutSeconds, 'the store', () => query(this.#store, provider))
+    } catch (cause) {
+      throw unavailable(cause)
+    }
   }
 
   /** Changes an account, whoever else does at the same time; `change` gives it back as it is to leave it alone. */
@@ -110,14 +121,6 @@ export class Vault {
 
 export const NEVER_DONE =
   'swap() of the store failed 200 times: does a row hold the text exactly as it was written, and does it give true?'
-
-async function ask<T>(run: () => Promise<T>): Promise<T> {
-  try {
-    return await run()
-  } catch (cause) {
-    throw unavailable(cause)
-  }
-}
 
 /** Of a store that fails nobody learns that an account is not connected. */
 export function unavailable(cause: unknown): CredentialError {

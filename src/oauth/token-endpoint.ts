@@ -31,7 +31,7 @@ export type Fetch = typeof globalThis extends { fetch: infer F } ? F : Runtime['
 export interface TokenEndpointOptions {
   /** What calls the token endpoint; by default the runtime's own. */
   readonly fetch?: Fetch | undefined
-  /** How long the token endpoint may take to answer, in seconds; by default 10. */
+  /** How long the token endpoint may take to answer, in seconds; by default 10. So long the store of accounts may take, too. */
   readonly timeoutSeconds?: number | undefined
   /** How a client secret is sent (RFC 6749 section 2.3.1): in a header, which is the default, or in the form. */
   readonly clientAuth?: 'basic' | 'post' | undefined

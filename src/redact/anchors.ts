@@ -51,7 +51,9 @@ export function createWindows(secrets: readonly string[]): (text: string) => Ran
   return (text) => {
     // A secret without an anchor may be anywhere.
     if (!plain.every(isLong)) return [[0, text.length]]
-    const found = [...find(text), ...findDumps(text, shortest)]
+    const isEscaped = hasEscapes(text)
+    const found = [...find(text), ...findDumps(text, shortest, isEscaped)]
+    if (isEscaped) found.push(...findEscaped(text, reach))
     return merge(found.map(([start, end]) => [Math.max(start - reach, 0), end + reach]))
   }
 }
@@ -91,9 +93,9 @@ function tableOf(characters: RegExp): Uint8Array {
 }
 
 const WORD = tableOf(/[\w.~+/=%\\&#;{}-]/)
-const DUMP = tableOf(/[\da-fx%#;,:|"'\s{}[\]+-]/i)
+const DUMP = tableOf(/[\da-fx%#;,:|"'\s{}[\]*+-]/i)
 // With what may stand between bytes: `\u0022` and `\t`, `&quot;` and `&comma;`, `%26amp`.
-const ESCAPED_DUMP = tableOf(/[\dA-Fa-flmnopqrstux%\\&#;,:|"'\s{}[\]+-]/)
+const ESCAPED_DUMP = tableOf(/[\dA-Fa-flmnopqrstux%\\&#;,:|"'\s{}[\]*+-]/)
 
 /** Runs of at least so many characters of a table. Such a run has one at a multiple of its length. */
 function findRuns(text: string, length: number, table: Uint8Array): Range[] {
@@ -109,14 +111,36 @@ function findRuns(text: string, length: number, table: Uint8Array): Range[] {
   return runs
 }
 
+const hasEscapes = (text: string) => ['\\', '%', '&'].some((sign) => text.includes(sign))
+
 /** Lists of so many bytes, and as many escapes in a row: digits of numbers with something between them. */
-function findDumps(text: string, bytes: number): Range[] {
-  // Two characters of a byte and one behind it, but for bytes below 10.
-  const isEscaped = ['\\', '%', '&'].some((sign) => text.includes(sign))
-  const runs = findRuns(text, Math.floor(2.75 * bytes) - 1, isEscaped ? ESCAPED_DUMP : DUMP)
+function findDumps(text: string, bytes: number, isEscaped = hasEscapes(text)): Range[] {
+  // Two characters of a byte, and one behind it or two of them.
+  const runs = findRuns(text, Math.floor(2.5 * bytes) - 1, isEscaped ? ESCAPED_DUMP : DUMP)
   if (runs.length === 0) return runs
-  const dump = new RegExp(`^\\D*(?:\\d[\\da-f]*[^\\da-f]\\D*){${Math.ceil(bytes / 2)}}`, 'i')
+  const dump = new RegExp(`^\\D*(?:\\d[\\da-f]*[^\\da-f]\\D*){${Math.ceil(bytes / 2) - 1}}\\d`, 'i')
   return runs.filter(([start, end]) => dump.test(text.slice(start, end)))
+}
+
+// How the escape of a letter or a digit ends: %41, \x41, \u0041, \u{41}, &#x41; or &#65; also where %, { or # are escaped (25,
+// 7B, 23). It begins with what is rare in JSON: looking for backslashes, or back, takes much longer.
+const HEX = String.raw`(?:%|x|u00|\{)(?:25)*(?:7B)?0*(?:3\d|[46][1-9A-F]|[57][\dA])`
+const CODE = String.raw`(?:4[89]|5[0-7]|6[5-9]|[78]\d|9[07-9]|1[0-2]\d)`
+const DECIMAL = String.raw`(?:[#;]|%(?:25)*23)0*${CODE}[;%&\\]`
+const ESCAPED = new RegExp(`${HEX}|${DECIMAL}`, 'gi')
+
+/** Letters and digits that are escaped, of which most texts have few. One stands for all in reach of it. */
+function findEscaped(text: string, reach: number): Range[] {
+  const found: Range[] = []
+  ESCAPED.lastIndex = 0
+  for (let match = ESCAPED.exec(text); match; match = ESCAPED.exec(text)) {
+    const { index } = match
+    // No escape, as in linux64.
+    if (/[^\\c#;}3]x/i.test(text.slice(index - 1, index + 1))) continue
+    found.push([index, index + reach])
+    ESCAPED.lastIndex = index + reach
+  }
+  return found
 }
 
 /** Whether a text is worth more than a look, which takes less time than to learn about the secrets. */

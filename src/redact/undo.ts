@@ -14,8 +14,8 @@ const NEXT = `%[89ABab]${X}`
 // RFC 3986 section 2.1: bytes of ASCII, characters of UTF-8.
 const PERCENT = `(?:%[0-7]${X})+|%[CDcd]${X}${NEXT}|%[Ee]${X}(?:${NEXT}){2}|%[Ff][0-4](?:${NEXT}){3}`
 // A byte of Latin-1, JSON (RFC 8259 section 7), JavaScript and its old `escape`, HTML.
-const HEX = String.raw`%${X}{2}|[%\\]u${X}{4}|\\x${X}{2}|\\u\{${X}{1,6}\}|&#[Xx]${X}{1,6};`
-const DECIMAL = String.raw`&#\d{1,7};`
+const HEX = String.raw`%${X}{2}|[%\\]u${X}{4}|\\x${X}{2}|\\u\{${X}{1,8}\}|&#[Xx]${X}{1,8};?`
+const DECIMAL = String.raw`&#\d{1,8};?`
 const NAMED = String.raw`&[A-Za-z]{2,8};|\\[0bfnrtv]`
 // A quote in quotes of a shell; punctuation behind a backslash, as in Markdown; a quote that is doubled: YAML, SQL, CSV.
 const SIGN = String.raw`'\\''|'"'"'|\\[!-/:-@[-\x60{-~]|''|""`
@@ -35,7 +35,7 @@ function decode([escape, percent, hex, decimal, name]: RegExpMatchArray): string
   if (percent !== undefined) return decodePercent(percent)
   if (hex !== undefined)
     return codePoint(Number.parseInt(hex.replace(/^(?:%u?|\\[ux]\{?|&#x)/i, ''), 16))
-  if (decimal !== undefined) return codePoint(Number(decimal.slice(2, -1)))
+  if (decimal !== undefined) return codePoint(Number.parseInt(decimal.slice(2), 10))
   return name === undefined ? escape.slice(-1) : (NAMES.get(name) ?? escape)
 }
 
@@ -92,9 +92,11 @@ function originIn(starts: readonly number[], origins: readonly number[]) {
   }
 }
 
-// Within and between encoded lines and dumped bytes: the index before a byte, `0x`, the dash of a list, white space, quotes.
-const BETWEEN =
-  /(["'])\d+\1\s*:\s*(?=\d)|\b0x(?=[\da-f]{2}(?![\da-z]))|(?<!\S)-(?=\s)|[\s`,:;|]+|["']/gi
+// Within and between encoded lines and dumped bytes: the index before a byte, `0x` and zeros before it, the dash of a list, white
+// space, quotes.
+const INDEX = String.raw`(["'])\d+\1\s*:\s*(?=\d)|\b(?<!:)\d+\s*:\s*(?=\d{1,3}(?![\w:]))`
+const PREFIX = String.raw`\b(?:0x(?=[\da-f]{2}(?![\da-z]))|0(?=[1-9]\d\b)|00(?=\d\b))`
+const BETWEEN = new RegExp(String.raw`${INDEX}|${PREFIX}|(?<!\S)[-*](?=\s)|[\s\x60,:;|]+|["']`, 'gi')
 
 /** A text without escapes as what is encoded in it reads without separators, in the alphabet of RFC 4648 section 4. */
 export function squeezedOf(layer: Layer): Layer[] {

@@ -97,12 +97,11 @@ export class Redaction {
 
   #redactParts(object: object): unknown {
     const slots = isError(object) ? slotsOfError(object) : slotsOf(object)
-    const values = this.#redactList(slots.map(([, value]) => value))
     const newSlots: Slot[] = []
-    for (const [name] of slots) {
+    for (const [name, value] of this.#redactList(slots)) {
       const newName = typeof name === 'string' ? this.#redactText(name) : name
       this.#path.push(String(newName).slice(0, MAX_SHOWN))
-      newSlots.push([newName, this.#redact(values[newSlots.length], String(newName))])
+      newSlots.push([newName, this.#redact(value, String(newName))])
       this.#path.pop()
     }
     if (isSame(newSlots, slots)) return object
@@ -111,12 +110,12 @@ export class Redaction {
   }
 
   /** Stars for the bytes of a secret in a list of numbers, as JSON shows bytes. */
-  #redactList(items: readonly unknown[]): readonly unknown[] {
-    if (items.length < MIN_LENGTH) return items
-    if (items.filter((item) => typeof item === 'number').length < MIN_LENGTH) return items
-    const codes = items.map((item) => (typeof item === 'number' ? item : -1))
-    const stars = [...items]
-    for (const [start, end] of this.#find(textOf(codes))) stars.fill(STAR, start, end)
+  #redactList(slots: readonly Slot[]): readonly Slot[] {
+    if (slots.filter(([, item]) => typeof item === 'number').length < MIN_LENGTH) return slots
+    const codes = slots.map(([, item]) => (typeof item === 'number' ? item : -1))
+    const stars = [...slots]
+    for (const [start, end] of this.#find(textOf(codes)))
+      for (let at = start; at < end; at++) stars[at] = [(slots[at] as Slot)[0], STAR]
     return stars
   }
 
@@ -132,9 +131,9 @@ export class Redaction {
 type Slot = readonly [name: PropertyKey, value: unknown]
 
 /** Objects may be proxies, and their properties getters: any look at one may throw. Not to have looked is no reason to pass. */
-function attempt<T>(look: () => T, otherwise: T): T {
+function attempt<T, A extends unknown[]>(look: (...args: A) => T, otherwise: T, ...args: A): T {
   try {
-    return look()
+    return look(...args)
   } catch (error) {
     if (/call stack|stack overflow|recursion/.test(String(error))) throw error
     return otherwise
@@ -142,24 +141,25 @@ function attempt<T>(look: () => T, otherwise: T): T {
 }
 
 const read = (object: object, name: PropertyKey): unknown =>
-  attempt<unknown>(() => Reflect.get(object, name), undefined)
+  attempt<unknown, [object, PropertyKey]>(Reflect.get, undefined, object, name)
 
 const isObject = (value: unknown): value is object =>
   (typeof value === 'object' && value !== null) || typeof value === 'function'
 
 /** Also of an object of another realm, such as the vm context of a test runner. */
-const isA = (value: object, tag: RegExp): boolean =>
-  attempt(() => tag.test(Object.prototype.toString.call(value)), false)
+const tagOf = (value: object): string =>
+  value instanceof Error ? '[object Error]' : Object.prototype.toString.call(value)
 
-const isError = (value: object): boolean =>
-  attempt(() => value instanceof Error, false) || isA(value, / (?:Error|DOMException)]/)
+const isA = (value: object, tag: RegExp): boolean => tag.test(attempt(tagOf, '', value))
+
+const isError = (value: object): boolean => isA(value, / (?:Error|DOMException)]/)
 
 /** What JSON shows of an object: of a URL its text, say. */
 function jsonOf(object: object, key: string): unknown {
   const toJSON = read(object, 'toJSON')
   if (typeof toJSON !== 'function')
     return isA(object, / String]/) ? String.prototype.valueOf.call(object) : object
-  return attempt<unknown>(() => toJSON.call(object, key), undefined)
+  return attempt<unknown, []>(() => toJSON.call(object, key), undefined)
 }
 
 const isSame = (slots: readonly Slot[], others: readonly Slot[]): boolean =>
@@ -177,7 +177,7 @@ function numbered(slots: readonly Slot[]): Slot[] {
 
 /** What JSON shows of an object or an array. */
 const slotsOf = (object: object): Slot[] =>
-  attempt(() => Object.keys(object), []).map((name) => [name, read(object, name)])
+  attempt(Object.keys, [], object).map((name) => [name, read(object, name)])
 
 /** What an error has, and what its class has getters for: those fail on a copy, which lacks private state. */
 function slotsOfError(error: object): Slot[] {

@@ -1,7 +1,8 @@
 // docs/connecting.md: what MCP clients show of a credential that is missing, of a 403, and of an account to be connected.
+// docs/clients.md: how they are started.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -187,3 +188,52 @@ for (const [name, call] of Object.entries(CLIENTS)) {
     }
   })
 }
+
+describe('as docs/clients.md starts them', () => {
+  const token = 'FAKE-clients-token'
+  const local = fileURLToPath(new URL('local.js', import.meta.url))
+  const text = readFileSync(new URL('../../../docs/clients.md', import.meta.url), 'utf8')
+  const lines = [...text.matchAll(/^npx @modelcontextprotocol\/inspector (--cli .+)$/gm)]
+  const argumentsOf = (line: string) =>
+    [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word = '']) =>
+      (quoted ?? word)
+        .replace('/home/me/github/local.js', local)
+        .replace('http://127.0.0.1:3000/mcp', `${server.origin}/missing`)
+        .replace('…', token),
+    )
+
+  before(() =>
+    writeFileSync(
+      local,
+      `import { McpServer } from '@modelcontextprotocol/server'
+      import { serveStdio } from '@modelcontextprotocol/server/stdio'
+      import { fromEnv, getCredentials } from 'mcp-credentials'
+      import { withCredentials } from 'mcp-credentials/mcp'
+      serveStdio(() => {
+        const server = new McpServer({ name: 'github', version: '1.0.0' })
+        withCredentials(server, fromEnv('GITHUB_', { type: 'oauth' }))
+        server.registerTool('whoami', {}, () => ({
+          content: [{ type: 'text', text: getCredentials('oauth').accessToken.length + ' characters' }],
+        }))
+        return server
+      })`,
+    ),
+  )
+
+  test('there are two lines for one call by the Inspector', () => assert.equal(lines.length, 2))
+  for (const [, line = ''] of lines) {
+    test(`Inspector: ${line}`, async () => {
+      const shown = await run('mcp-inspector', argumentsOf(line))
+      const expected = line.includes('whoami') ? `${token.length} characters` : 'list_issues'
+      assert(shown.includes(expected) && shown.endsWith('exit 0'), shown)
+    })
+  }
+
+  test('mcp-remote hands the header on', async () => {
+    assert(text.includes('npx mcp-remote <url> --header <name>:<value>'))
+    const input = LINES.map((line) => JSON.stringify({ jsonrpc: '2.0', ...line })).join('\n')
+    const args = [`${server.origin}/missing`, '--header', `${HEADER}:${token}`]
+    const shown = await run('mcp-remote', args, `${input}\n`)
+    assert(shown.includes('"text":"none"'), shown)
+  })
+})

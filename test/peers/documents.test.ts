@@ -28,6 +28,8 @@ const root = here('../../../')
 
 interface Block {
   readonly code: string
+  /** Where it is written to, below the folder of all: blocks of one page may import each other by name. */
+  readonly file: string
   readonly page: string
   readonly heading: string
   /** From the comment above a complete server: how to reach it, its variables, its tool and the tool's arguments. */
@@ -51,6 +53,9 @@ const pages = [
     .map((name) => `docs/${name}`),
 ].filter((page) => !ELSEWHERE.includes(page))
 
+/** The folder of a page's blocks. */
+const folderOf = (page: string) => page.replace(/\W/g, '-')
+
 function blocksOf(page: string): Block[] {
   const blocks: Block[] = []
   let heading = ''
@@ -58,7 +63,11 @@ function blocksOf(page: string): Block[] {
     /^#+ (.+)$|^(?:<!-- server: (.+) -->\n)?```ts\n([^]*?)^```$/gm,
   )) {
     if (title !== undefined) heading = title
-    else if (code !== undefined) blocks.push({ code, page, heading, server: server?.split(' ') })
+    else if (code !== undefined) {
+      const name = /^\/\/ ([\w-]+)\.ts$/m.exec(code.slice(0, code.indexOf('\n')))?.[1]
+      const file = `${folderOf(page)}/${name ?? `block-${blocks.length}`}`
+      blocks.push({ code, file, page, heading, server: server?.split(' ') })
+    }
   }
   return blocks
 }
@@ -85,9 +94,10 @@ before(async () => {
   })
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder)
-  for (const [index, { code }] of blocks.entries()) {
+  for (const page of pages) mkdirSync(`${folder}/${folderOf(page)}`)
+  for (const { code, file } of blocks) {
     writeFileSync(
-      `${folder}/block-${index}.ts`,
+      `${folder}/${file}.ts`,
       code
         .replace(API, api.url.origin)
         .replaceAll('createFetch({', 'createFetch({ allowInsecureLoopback: true,'),
@@ -101,6 +111,7 @@ after(() => api.close())
 
 test('every code block compiles in the project that tsc --init makes', () => {
   assert(blocks.length >= 20)
+  assert.equal(new Set(blocks.map(({ file }) => file)).size, blocks.length)
   const { stdout, status } = spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' })
   assert.equal(stdout, '')
   assert.equal(status, 0)
@@ -114,14 +125,19 @@ async function overStdio(script: string, variables: Record<string, string>): Pro
   return peerOf(client)
 }
 
-async function overHttp(script: string, era: 'of 2025' | 'of 2026'): Promise<Peer> {
+const TOKEN = 'FAKE-readme-gateway-token'
+
+async function overHttp(
+  script: string,
+  era: 'of 2025' | 'of 2026',
+  headers: Record<string, string> = { 'X-MCP-Cred-Access-Token': TOKEN },
+): Promise<Peer> {
   const port = await freePort()
   const child = spawn(process.execPath, [script], { env: { PORT: `${port}` } })
   const url = new URL(`http://127.0.0.1:${port}/mcp`)
   for (let wait = 0; wait < 100 && !(await fetch(url).catch(() => undefined)); wait++)
     await sleep(50)
   const client = clientV2(era)
-  const headers = { 'X-MCP-Cred-Access-Token': 'FAKE-readme-gateway-token' }
   await client.connect(new StreamableHTTPClientTransport(url, { requestInit: { headers } }))
   return peerOf(client, async () => {
     await client.close()
@@ -133,7 +149,7 @@ async function overHttp(script: string, era: 'of 2025' | 'of 2026'): Promise<Pee
 const textOf = (result: Result) => result.content?.[0]?.text
 
 describe('the complete servers of the documents work', () => {
-  for (const [index, { server, page, heading }] of blocks.entries()) {
+  for (const { file, server, page, heading } of blocks) {
     if (!server || server[0] === 'accounts') continue
     const [transport, ...words] = server
     const variablesOf = () =>
@@ -144,9 +160,9 @@ describe('the complete servers of the documents work', () => {
       )
     const [tool = '', ...names] = words.filter((word) => !word.includes('='))
     const args = Object.fromEntries(names.map((name) => [name, 'any']))
-    const script = `${folder}/block-${index}.js`
+    const script = `${folder}/${file}.js`
 
-    test(`${page}: ${heading} (${index})`, async () => {
+    test(`${page}: ${heading} (${file})`, async () => {
       const isHttp = transport !== 'stdio'
       const peer = isHttp
         ? await overHttp(script, transport === 'http' ? 'of 2026' : 'of 2025')
@@ -171,9 +187,9 @@ describe('the complete servers of the documents work', () => {
 })
 
 test('the line that stops a server at its start does so, and names what is missing', () => {
-  const index = blocks.findIndex(({ code }) => code.includes("parseEnv('WEATHER_', process.env"))
+  const block = blocks.find(({ code }) => code.includes("parseEnv('WEATHER_', process.env"))
   const start = (env: Record<string, string>) =>
-    spawnSync(process.execPath, [`${folder}/block-${index}.js`], { encoding: 'utf8', env })
+    spawnSync(process.execPath, [`${folder}/${block?.file}.js`], { encoding: 'utf8', env })
   const apiKey = 'FAKE-readme-start-key'
   const stopped = start({ WEATHER_FIELD_apiKey: apiKey, WEATHER_BASE_URL: 'https://api.example' })
   assert.equal(stopped.status, 1)
@@ -193,8 +209,8 @@ test('the line that stops a server at its start does so, and names what is missi
 /** The modules of all blocks that export a name. */
 function modulesWith(name: string): Promise<Record<string, unknown>>[] {
   const exported = new RegExp(`^export (?:const|(?:async )?function) ${name}\\b`, 'm')
-  return blocks.flatMap(({ code }, index) =>
-    exported.test(code) ? [import(pathToFileURL(`${folder}/block-${index}.js`).href)] : [],
+  return blocks.flatMap(({ code, file }) =>
+    exported.test(code) ? [import(pathToFileURL(`${folder}/${file}.js`).href)] : [],
   )
 }
 
@@ -268,22 +284,21 @@ test('the log of the documents shows no secret, in whatever shows more than its 
 })
 
 test('the test of a whole server passes', async () => {
-  const index = blocks.findIndex(({ heading }) => heading === 'A whole server')
-  await import(pathToFileURL(`${folder}/block-${index}.js`).href)
+  const block = blocks.find(({ heading }) => heading === 'A whole server')
+  await import(pathToFileURL(`${folder}/${block?.file}.js`).href)
 })
 
 describe('the server of the README that keeps accounts', () => {
   const password = 'FAKE-readme-password-of-alice'
   const accessToken = 'FAKE-readme-connected-token'
-  const authorization = `Bearer ${password}`
-  const browser = { authorization: `Basic ${btoa(`alice:${password}`)}` }
+  const alice = { authorization: `Basic ${btoa(`alice:${password}`)}` }
   let child: ChildProcess
   let origin: string
 
   before(async () => {
     known.set(`Bearer ${accessToken}`, 'alice')
-    const index = blocks.findIndex(({ server }) => server?.[0] === 'accounts')
-    const script = `${folder}/block-${index}.js`
+    const block = blocks.find(({ server }) => server?.[0] === 'accounts')
+    const script = `${folder}/${block?.file}.js`
     const port = await freePort()
     origin = `http://127.0.0.1:${port}`
     const ACCOUNT_KEY = Buffer.alloc(32, 7).toString('base64')
@@ -313,21 +328,68 @@ describe('the server of the README that keeps accounts', () => {
   }
 
   test('gives a link, connects by it once, and goes on', async () => {
-    assert.equal(await whoami({ authorization: 'Bearer FAKE-of-nobody' }), 'Who is it?')
-    const asked = await whoami({ authorization })
+    assert.equal(await whoami({ authorization: 'Bearer FAKE-of-nobody' }), 'Unauthorized')
+    const asked = await whoami(alice)
     const link = /http:[^"\s]+ticket=[\w-]+/.exec(asked)?.[0] ?? ''
-    const ticket = new URL(link).searchParams.get('ticket') ?? ''
     assert.equal((await fetch(link)).status, 401)
-    const page = await (await fetch(link, { headers: browser })).text()
-    assert(page.includes(`value="${ticket}"`), page)
-    const body = new URLSearchParams({ ticket, token: accessToken })
-    const connect = () => fetch(`${origin}/connect`, { method: 'POST', headers: browser, body })
+    const page = await (await fetch(link, { headers: alice })).text()
+    assert.match(page, /^<form method="post"><input name="token"/)
+    // A form without an action is sent to where it came from.
+    const body = new URLSearchParams({ token: accessToken })
+    const connect = () => fetch(link, { method: 'POST', headers: alice, body })
     assert.match(await (await connect()).text(), /^GitHub is connected/)
-    assert.match(await whoami({ authorization }), /the API knows alice/)
+    assert.match(await whoami(alice), /the API knows alice/)
     const again = await connect()
     assert.equal(again.status, 403)
     assert.match(await again.text(), /^This link is not yours/)
   })
+})
+
+describe('what the documents have clients write into their files', () => {
+  interface Configured {
+    readonly command?: string
+    readonly args?: readonly string[]
+    readonly env?: Record<string, string>
+    readonly url?: string
+    readonly headers?: Record<string, string>
+  }
+  const configured = ['README.md', 'docs/clients.md'].flatMap((page) =>
+    [...readFileSync(root + page, 'utf8').matchAll(/^```json\n([^]*?)^```$/gm)].map(
+      ([, json = '']): [page: string, servers: Record<string, Configured>] => {
+        const { mcpServers, servers } = JSON.parse(json)
+        return [page, mcpServers ?? servers]
+      },
+    ),
+  )
+  const withToken = (values: Record<string, string> = {}, token: string) =>
+    Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [name, value.replace(/^.*[…$].*$/, token)]),
+    )
+
+  test('there are four of them', () => assert.equal(configured.length, 4))
+  for (const [index, [page, { github }]] of configured.entries()) {
+    test(`${page} (${index}): starts the server, which has its token`, async () => {
+      assert(github)
+      if (github.url !== undefined) assert.equal(github.url, 'http://127.0.0.1:3000/mcp')
+      else {
+        assert.equal(github.command, 'node')
+        assert.deepEqual(github.args, ['/home/me/github/local.js'])
+      }
+      const scripts = `${folder}/${folderOf('README.md')}`
+      const isLocal = github.url === undefined
+      const peer = await (isLocal
+        ? overStdio(`${scripts}/local.js`, withToken(github.env, 'FAKE-readme-github-token'))
+        : overHttp(`${scripts}/hosted.js`, 'of 2026', withToken(github.headers, TOKEN)))
+      try {
+        assert.equal(
+          textOf(await peer.call('whoami', {})),
+          `the API knows ${isLocal ? 'github' : 'gateway'}`,
+        )
+      } finally {
+        await peer.close()
+      }
+    })
+  }
 })
 
 describe('the errors of the README are what people meet', () => {

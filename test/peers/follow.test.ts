@@ -70,7 +70,7 @@ const text = (value: string) => ({ content: [{ type: 'text' as const, text: valu
 const requestedSchema = { type: 'object' as const, properties: {} }
 
 interface Connected {
-  call(name: string): Promise<unknown>
+  call(name: string, signal?: AbortSignal): Promise<unknown>
   /** All that the client has received. */
   received(): string
   close(): Promise<void>
@@ -112,7 +112,11 @@ const connectV1: Connect = async (tools, options) => {
   client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'decline' as const }))
   await Promise.all([server.connect(far), client.connect(near)])
   const received = record(near)
-  return { received, call: (name) => client.callTool({ name }), close: () => client.close() }
+  return {
+    received,
+    call: (name, signal) => client.callTool({ name }, undefined, signal && { signal }),
+    close: () => client.close(),
+  }
 }
 
 const connectV2: Connect = async (tools, options) => {
@@ -137,7 +141,11 @@ const connectV2: Connect = async (tools, options) => {
   client.setRequestHandler('elicitation/create', () => ({ action: 'decline' as const }))
   await Promise.all([server.connect(far), client.connect(near)])
   const received = record(near)
-  return { received, call: (name) => client.callTool({ name }), close: () => client.close() }
+  return {
+    received,
+    call: (name, signal) => client.callTool({ name }, signal && { signal }),
+    close: () => client.close(),
+  }
 }
 
 const SDKS = [
@@ -238,6 +246,41 @@ const cases: Record<string, Case> = {
     await send()
     over.resolve()
     await anna
+    return connected
+  },
+
+  async 'the same, when its call has ended'(connect) {
+    const ready = promise<() => Promise<void>>()
+    const connected = await connect({
+      anna({ broadcast }) {
+        const secret = own()
+        ready.resolve(() => broadcast(`KEEP ${secret}`))
+        return text('done')
+      },
+    })
+    await connected.call('anna')
+    const send = await ready.kept
+    await send()
+    return connected
+  },
+
+  async 'the same, when its call was cancelled and its tool runs on'(connect) {
+    const [ready, over] = [promise<() => Promise<void>>(), promise<void>()]
+    const connected = await connect({
+      async anna({ broadcast }) {
+        const secret = own()
+        ready.resolve(() => broadcast(`KEEP ${secret}`))
+        await over.kept
+        return text('done')
+      },
+    })
+    const controller = new AbortController()
+    const anna = connected.call('anna', controller.signal)
+    const send = await ready.kept
+    controller.abort()
+    await assert.rejects(anna)
+    await send()
+    over.resolve()
     return connected
   },
 

@@ -1,9 +1,10 @@
 // The gateway of the examples, as it is, in front of a server that tells what it gets.
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { request } from 'node:http'
+import { EventEmitter, once } from 'node:events'
+import { createServer, request } from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -16,9 +17,18 @@ const TOKEN = 'FAKE-gateway-token-0123456789'
 let target: Awaited<ReturnType<typeof listen>>
 let gateway: ReturnType<typeof fork>
 let url = ''
+/** Tells of each call that the server does not answer, with a promise that nobody waits for it any more. */
+const slow = new EventEmitter()
 
 before(async () => {
-  target = await listen((incoming, response) => response.end(JSON.stringify(incoming.headers)))
+  target = await listen((incoming, response) => {
+    const { method, url: path, headers } = incoming
+    if (path === '/broken') return void response.write('half', () => response.destroy())
+    if (path === '/silent') return void response.destroy()
+    if (path === '/odd') return void response.socket?.end('HTTP/1.1 099 Odd\r\n\r\n')
+    if (path === '/slow') return void slow.emit('call', { closed: once(response, 'close') })
+    return response.end(JSON.stringify(path === '/mcp' ? headers : `${method} ${path}`))
+  })
   const outfile = here('gateway.js')
   await build({
     entryPoints: [here('../../../examples/gateway.ts')],
@@ -40,13 +50,16 @@ after(async () => {
   await target.close()
 })
 
-/** Sends any header, which fetch does not. */
-async function send(headers: Record<string, string>): Promise<{
+/** Sends any header, and any target, which fetch does not. */
+async function send(
+  headers: Record<string, string>,
+  path = '/mcp',
+): Promise<{
   status: number | undefined
   headers: IncomingHttpHeaders
   body: string
 }> {
-  const outgoing = request(url, { method: 'POST', headers }).end('{}')
+  const outgoing = request(url, { method: 'POST', headers, path, agent: false }).end('{}')
   const [response] = (await once(outgoing, 'response')) as [
     AsyncIterable<Buffer> & { statusCode?: number; headers: IncomingHttpHeaders },
   ]
@@ -88,4 +101,60 @@ test("the server gets what MCP needs and the tenant's token, and nothing else of
   })
   assert.equal(host, target.url.host)
   assert.deepEqual([connection, encoding], ['keep-alive', 'chunked'])
+})
+
+const authorization = `Bearer ${KEY}`
+
+test('a path goes to the server as it is, and to nobody else', async () => {
+  for (const path of ['/', '/mcp/a?b=//c', '/a//b', '/@evil.example', '/a\\b']) {
+    const { status, body } = await send({ authorization }, path)
+    assert.deepEqual([status, JSON.parse(body)], [200, `POST ${path.replace('\\', '/')}`])
+  }
+})
+
+test('the token goes to no other host, whatever the target of the request is', async () => {
+  let asked = 0
+  const evil = createServer((_, response) => {
+    asked += 1
+    response.end()
+  }).listen(0, '127.0.0.1')
+  await once(evil, 'listening')
+  const { port } = evil.address() as AddressInfo
+  const host = `127.0.0.1:${port}`
+  await fetch(`http://${host}/`)
+  assert.equal(asked, 1)
+  for (const path of [
+    `//${host}/mcp`,
+    `/\\${host}/mcp`,
+    `http://${host}/mcp`,
+    `HTTP://a@${host}/mcp`,
+    `///${host}/mcp`,
+    `http://FAKE:FAKE@${target.url.host}/mcp`,
+    '//',
+    '/\\',
+    'http://',
+    '*',
+  ]) {
+    const { status, body } = await send({ authorization }, path)
+    assert.equal(status, 400, path)
+    assert.deepEqual(JSON.parse(body), { error: 'The gateway takes a path.' })
+  }
+  assert.equal(asked, 1)
+  evil.closeAllConnections()
+  evil.close()
+})
+
+test('what goes wrong with a request or its answer does not end the gateway', async () => {
+  assert.equal((await send({ authorization }, '//')).status, 400)
+  assert.equal((await send({ authorization: 'Bearer FAKE-unknown' }, '//')).status, 403)
+  const { status, body } = await send({ authorization }, '/silent')
+  assert.deepEqual([status, JSON.parse(body)], [502, { error: 'The server does not answer.' }])
+  assert.equal((await send({ authorization }, '/odd')).status, 502)
+  await assert.rejects(send({ authorization }, '/broken'), { code: 'ECONNRESET' })
+  const leaving = request(url, { method: 'POST', headers: { authorization }, path: '/slow' }).end()
+  const [{ closed }] = (await once(slow, 'call')) as [{ closed: Promise<unknown> }]
+  leaving.on('error', () => undefined).destroy()
+  await closed
+  assert.equal((await send({ authorization })).status, 200)
+  assert.equal(gateway.exitCode, null)
 })

@@ -184,6 +184,39 @@ describe('the context of a tool, walked in depth', () => {
     })
   }
 
+  test('nor do resources and prompts, which get no credential, see the headers of one', async () => {
+    const register: Wrap = (server) => {
+      server.registerResource('look', 'look://here', {}, (uri, context) => {
+        look(context)
+        return { contents: [{ uri: uri.href, text: 'looked' }] }
+      })
+      server.registerPrompt('look', {}, (context) => {
+        look(context)
+        return { messages: [] }
+      })
+      return withCredentials(server, source, { stripHeaders: ['x-api-key'] })
+    }
+    const v1 = () => register(new McpServerV1(INFO) as unknown as McpServerV2) as unknown as AnyV1
+    const v2 = () => register(new McpServerV2(INFO))
+    const peers = [
+      overHttp(statelessV1(v1), clientV1(), () => HEADERS),
+      overHttp(handlerV2(v2), clientV2('of 2025'), () => HEADERS),
+      overHttp(handlerV2(v2), clientV2('of 2026'), () => HEADERS),
+    ]
+    for (const peer of peers) {
+      seen.length = 0
+      await withPeer(peer, async ({ client }) => {
+        await client.readResource({ uri: 'look://here' })
+        await client.getPrompt({ name: 'look' })
+      })
+      assert.equal(seen.length, 2)
+      for (const found of seen.map((texts) => texts.join('\n'))) {
+        assert(!found.includes(TOKEN) && !found.includes(KEY))
+        assert.match(found, /the other header/)
+      }
+    }
+  })
+
   test('the source reads the header that is stripped', async () => {
     const fromKey: CredentialSource = ({ headers }) =>
       new OAuthCredential({ accessToken: String(headers?.get('x-api-key')) })

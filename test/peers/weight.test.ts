@@ -1,4 +1,4 @@
-// What the package weighs, against the budget of its design; and whether README.md quotes the figures as they are.
+// What the package weighs, against the budget of its design; and whether the documents quote the figures as they are.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
@@ -43,7 +43,7 @@ for (const [what, contents, budget, limit] of WEIGHTS) {
   })
 }
 
-test('README.md quotes lines and weights as they are', () => {
+test('the documents quote lines and weights as they are', () => {
   const { status, stderr } = spawnSync(process.execPath, [`${root}test/figures.js`, '--check'], {
     encoding: 'utf8',
   })

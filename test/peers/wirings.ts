@@ -109,6 +109,8 @@ export async function listen(
 ): Promise<{ url: URL; close: () => Promise<void> }> {
   // A thousand connect at once: on a busy machine more wait than the usual 511, and who is dropped hangs for five minutes.
   const server = createServer(listener).listen({ port: 0, host: '127.0.0.1', backlog: 4096 })
+  // On such a machine a client may take a connection up after the usual five seconds, as it is closed: ECONNRESET.
+  server.keepAliveTimeout = 120_000
   await once(server, 'listening')
   return {
     url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`),
