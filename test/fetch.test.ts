@@ -346,6 +346,10 @@ describe('a body', () => {
     ['of events', () => new Response(streamed(), typed('text/event-stream'))],
     ['of bytes, without a type', () => new Response(streamed('bytes'))],
     ['of bytes that are events', () => new Response(streamed('bytes'), typed('text/event-stream'))],
+    [
+      'of parts that are text',
+      () => new Response(streamed('bytes'), typed('multipart/mixed; type="text/html"')),
+    ],
     ['of lines', () => new Response(streamed('bytes'), typed('application/x-ndjson'))],
     ['of a file', () => new Response(streamed('bytes'), typed('application/octet-stream'))],
   ]
@@ -365,6 +369,26 @@ describe('a body', () => {
       assert.equal(await withCredentials(() => made, source)(requestWith('token')), made)
     }
   })
+
+  // Reading its body would have it make a real response, which takes twice as long to serve.
+  for (const [name, kept] of [
+    ['nothing', null],
+    ['text', '{}'],
+    ['bytes', new TextEncoder().encode('{}')],
+  ] as const)
+    test(`that @hono/node-server still has as it was given is left alone: ${name}`, async () => {
+      const response = {
+        status: 200,
+        headers: new Headers(),
+        get body(): never {
+          return assert.fail('It was asked for its body.')
+        },
+        [Symbol('state')]: 'of something else',
+        [Symbol('cache')]: [200, kept, {}],
+      }
+      const handler = withCredentials(() => response as never, source)
+      assert.equal(await handler(requestWith('token')), response)
+    })
 
   test('that answers HEAD is passed on itself, and the scope does not wait for it', async () => {
     const { options, events } = listening()
@@ -391,6 +415,39 @@ describe('a body', () => {
       ['HEAD ok'],
     )
   })
+
+  for (const [name, use] of [
+    ['read', (response: Response) => response.text()],
+    ['cancelled', (response: Response) => response.body?.cancel()],
+  ] as const) {
+    test(`that is ${name} in time has a timer no more, and one that held no process`, async () => {
+      const runtime = globalThis as unknown as {
+        setTimeout(fn: () => void, after: number): unknown
+        clearTimeout(timer: unknown): void
+      }
+      const { setTimeout: set, clearTimeout: clear } = runtime
+      const minutes = new Set<unknown>()
+      let unheld = 0
+      runtime.setTimeout = (fn: () => void, milliseconds: number) => {
+        if (milliseconds < 60_000) return set(fn, milliseconds)
+        const timer = { unref: () => (unheld += 1) }
+        minutes.add(timer)
+        return timer
+      }
+      runtime.clearTimeout = (timer) => {
+        if (!minutes.delete(timer)) clear(timer)
+      }
+      try {
+        const handler = withCredentials(() => new Response(streamed()), source)
+        const response = await handler(requestWith('token'))
+        assert.deepEqual([minutes.size, unheld], [1, 1])
+        await use(response)
+        assert.deepEqual([minutes.size, unheld], [0, 1])
+      } finally {
+        Object.assign(runtime, { setTimeout: set, clearTimeout: clear })
+      }
+    })
+  }
 
   test('that nobody reads is cancelled after a minute, in the scope, which ends', async () => {
     const runtime = globalThis as unknown as { setTimeout(fn: () => void, after: number): unknown }

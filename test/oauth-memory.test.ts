@@ -34,10 +34,10 @@ describe('what a refresher remembers', () => {
 
   test('may be forgotten where it was saved, or is worth nothing, the least recently used first', async () => {
     const [refused, flying] = [refreshTokenOf('refused'), refreshTokenOf('flying')]
-    let land = (): void => undefined
+    const landings: (() => void)[] = []
     const { fetch, sent } = endpoint(async ({ refresh_token: given }) => {
       if (given === flying && countOf(flying) > 1)
-        await new Promise<void>((resolve) => (land = resolve))
+        await new Promise<void>((resolve) => landings.push(resolve))
       if (given === `${refused}-1`)
         return Response.json({ error: 'invalid_grant' }, { status: 400 })
       const rotated = given === refused && { refresh_token: `${refused}-1`, expires_in: 0 }
@@ -66,7 +66,7 @@ describe('what a refresher remembers', () => {
     assert.deepEqual([used, unused, refused].map(countOf), [1, 2, 2])
     const late = refresh(expired(flying, { accessToken: 'FAKE-new' }), { force: true })
     for (let turn = 0; turn < 20; turn++) await sleep(1)
-    land()
+    for (const land of landings) land()
     await Promise.all([forced, late])
     assert.equal(countOf(flying), 2)
   })

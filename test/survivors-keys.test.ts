@@ -107,3 +107,48 @@ describe('a sealed text', () => {
     }
   })
 })
+
+describe('a signature', () => {
+  test('is good for its tolerance, and a millisecond longer for nobody', async () => {
+    const key = newKey()
+    const verify = createSignatureVerifier({ keys: [key], toleranceSeconds: 60 })
+    const { now } = Date
+    const signedAt = 4_000_000_000_000
+    const signed = new Headers(await signHeaders(headers, key, { time: new Date(signedAt) }))
+    try {
+      for (const [offset, isGood] of [
+        [0, true],
+        [60_000, true],
+        [-60_000, true],
+        [60_001, false],
+        [-60_001, false],
+      ] as const) {
+        Date.now = () => signedAt + offset
+        const verified = verify(signed)
+        if (isGood) assert.equal(await verified, true)
+        else await assert.rejects(verified, { code: 'ERR_CREDENTIAL_UNTRUSTED' })
+      }
+    } finally {
+      Date.now = now
+    }
+  })
+
+  test('may have been made at any time since 1970', async () => {
+    const signed = await signHeaders(headers, newKey(), { time: new Date(0) })
+    assert.match(String(signed['X-MCP-Cred-Signature']), /^t=0,v1=/)
+  })
+
+  test('needs Web Crypto, which is said', async () => {
+    const known = Object.getOwnPropertyDescriptor(globalThis, 'crypto')
+    Object.defineProperty(globalThis, 'crypto', { value: undefined, configurable: true })
+    try {
+      await assert.rejects(signHeaders(headers, 'FAKE-key-of-more-than-32-characters'), {
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: 'This runtime has no Web Crypto, which signatures need.',
+      })
+    } finally {
+      if (known) Object.defineProperty(globalThis, 'crypto', known)
+    }
+  })
+})

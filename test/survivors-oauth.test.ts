@@ -222,3 +222,47 @@ describe('fromTokenResponse', () => {
     }
   })
 })
+
+describe('fromTokenEndpoint, besides,', () => {
+  const sourceOf = (answer: object, more: object = {}) => {
+    const { fetch } = endpoint(() => answer)
+    const form = () => ({ grant_type: 'client_credentials' })
+    return fromTokenEndpoint({ tokenUri, clientId, fetch, form, ...more })
+  }
+
+  test('says what it takes', async () => {
+    const needs = { message: 'fromTokenEndpoint needs tokenUri, clientId and form.' }
+    assert.throws(() => sourceOf({}, { form: undefined }), needs)
+    const unknown = { message: /not an option of fromTokenEndpoint/ }
+    assert.throws(() => sourceOf({}, { audience: 'https://api.example' }), unknown)
+    const message = /^The form for a token endpoint .*\{ grant_type: 'client_credentials' \}/
+    const source = sourceOf({}, { form: () => 'form' })
+    await assert.rejects(source({ headers: undefined }), { message })
+  })
+
+  test('knows of no scopes where nobody has asked for any', async () => {
+    const credential = await sourceOf({ access_token: 'FAKE-access' })({ headers: undefined })
+    assert.equal(credential.scopes, undefined)
+  })
+
+  test('has the secret of the client and a refresh token scrubbed by their names, where there are any', async () => {
+    const [access, refreshToken] = [fakeSecret('access'), fakeSecret('refresh')]
+    const clientSecret = fakeSecret('client')
+    for (const [answer, more, names] of [
+      [{ refresh_token: refreshToken }, { clientSecret }, ['clientSecret', 'refreshToken']],
+      [{ refresh_token: refreshToken }, {}, ['refreshToken']],
+      [{}, { clientSecret }, ['clientSecret']],
+      [{}, {}, []],
+    ] as const) {
+      const source = sourceOf({ access_token: access, ...answer }, more)
+      const credential = await source({ headers: undefined })
+      const found: RedactedSecret[] = []
+      const onRedact = (one: RedactedSecret) => void found.push(one)
+      redactSecrets([clientSecret, refreshToken, 'undefined'], credential, { onRedact })
+      assert.deepEqual(
+        found.map(({ name }) => name),
+        names,
+      )
+    }
+  })
+})
