@@ -1,13 +1,13 @@
 import { createAdapter, labelFor } from './adapter.ts'
-import type { AdapterOptions, AdapterRequest } from './adapter.ts'
+import type { AdapterCall, AdapterOptions, AdapterRequest } from './adapter.ts'
 import type { CallError, CallResult, RedactedSecret } from './adapter.ts'
 import { captureScope, runWithCredentials } from './context.ts'
 import type { CapturedScope } from './context.ts'
-import type { ResolvedCredential } from './credential.ts'
 import { assertOptions, ConnectRequiredError, CredentialError } from './errors.ts'
 import type { OptionKind } from './errors.ts'
 import { REDACTED } from './grammar.ts'
 import { redactSecrets } from './redact/index.ts'
+import { asThrown } from './redact/values.ts'
 import type { CredentialRequest, CredentialSource } from './source.ts'
 
 /** Options of {@link createToolRunner}. */
@@ -26,7 +26,7 @@ export interface CreateToolRunnerOptions extends AdapterOptions {
 /** A tool call that runs. */
 export interface ToolCall {
   /** What it runs with: its credential, or the error that stands for an optional one. */
-  readonly credential: ResolvedCredential | CredentialError
+  readonly credential: AdapterCall['credential']
   /** A copy without the secrets of the call, wherever and whenever this is called; for what the tool sends meanwhile. */
   readonly redact: <T>(value: T) => T
   /** Keeps the secrets in mind for longer than the minute after the call; for work that outlives it, such as a task. */
@@ -72,6 +72,8 @@ const KINDS = {
   connectTimeoutSeconds: ['seconds'],
 } as const
 
+type Kinds = Readonly<Record<string, readonly OptionKind[]>>
+
 /**
  * What happens to a tool call, whatever serves it: the source is asked, the tool runs in the scope of its call, what it
  * returns or throws is scrubbed of its secrets, the scope ends, and `onCall` is told. It is all that a framework needs that
@@ -88,9 +90,9 @@ const KINDS = {
 export function createToolRunner(
   source: CredentialSource,
   options: CreateToolRunnerOptions = {},
-  kinds: Readonly<Record<string, readonly OptionKind[]>> = {},
+  kinds: Kinds = {},
 ): ToolRunner {
-  const ask = createScopedAdapter(source, options, { ...KINDS, ...kinds })
+  const ask = createAsker(source, options, { ...KINDS, ...kinds })
   if (options.redact) assertOptions(options.redact, 'redact', { except: ['strings'] })
   const runTool: ToolRunner = async (given, run, refuse, client) => {
     const call = await ask(given)
@@ -124,11 +126,7 @@ export function createToolRunner(
 }
 
 /** Asks a source for a credential with the scopes that a tool needs; a call is refused where the server cannot tell them. */
-function createScopedAdapter(
-  source: CredentialSource,
-  options: CreateToolRunnerOptions,
-  kinds: Readonly<Record<string, readonly OptionKind[]>>,
-) {
+function createAsker(source: CredentialSource, options: CreateToolRunnerOptions, kinds: Kinds) {
   const ask = createAdapter(source, options, kinds)
   return (request: AdapterRequest) => {
     try {
@@ -196,7 +194,7 @@ function poll(isConnected: NonNullable<ConnectRequiredError['isConnected']>, sec
     while (Date.now() < end) {
       const left = end - Date.now()
       // A check that fails is no answer, nor is one that is not there in time.
-      const answer = sleep(Math.min(pause, left)).then(isConnected)
+      const answer = within(Math.min(pause, left), new Promise(() => undefined)).then(isConnected)
       if (
         await within(
           left,
@@ -217,15 +215,10 @@ const timers = globalThis as unknown as {
   clearTimeout(timer: unknown): void
 }
 
-const sleep = (milliseconds: number): Promise<undefined> =>
-  new Promise((resolve) => timers.setTimeout(resolve, milliseconds))
-
 /** What a promise comes to, or `undefined` once the time is over. */
 function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined> {
   let timer: unknown
-  const end = new Promise<undefined>((resolve) => {
-    timer = timers.setTimeout(resolve, milliseconds)
-  })
+  const end = new Promise<undefined>((done) => (timer = timers.setTimeout(done, milliseconds)))
   return Promise.race([promise, end]).finally(() => timers.clearTimeout(timer))
 }
 
@@ -286,7 +279,7 @@ class RunningTool implements ToolCall {
   fail(cause: unknown): [clean: unknown, failure: CallResult] {
     this.isOver = true
     const [thrown, error] = examine(cause)
-    return [this.search(thrown), this.#failure(error, cause)]
+    return [this.search(asThrown(thrown)), this.#failure(error, cause)]
   }
 
   /** How a call came out that has returned. Throws the error that asks to connect, of which an SDK has made a text. */
