@@ -44,7 +44,7 @@ const ADAPTER_BUDGET = 110
 /** What has more lines than its budget, until it has fewer; it may not get any more. */
 const OVERRUNS: Readonly<Record<string, number>> = {
   core: 1740,
-  redact: 594,
+  redact: 592,
   oauth: 652,
   accounts: 616,
   tool: 249,

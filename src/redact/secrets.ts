@@ -30,17 +30,15 @@ export const withParts = (secrets: readonly Secret[]): Map<string, string> =>
     secrets.flatMap(([name, value]) => [value, ...partsOf(value)].map((part) => [part, name])),
   )
 
-/** Whether a value is made of what tokens are made of; they have no parts. */
+/** Whether a value is made of what tokens are made of: it has no parts. */
 export const isToken = (value: string): boolean => /^[\w.~+/=-]+$/.test(value)
 
 function partsOf(value: string): string[] {
-  if (isToken(value)) return []
-  const trimmed = value.trim()
-  const parts = trimmed.length < MIN_LENGTH ? [] : [trimmed]
+  const parts = [value.trim()].filter((part) => part.length >= MIN_LENGTH)
   let level = new Set([value])
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
     level = new Set([...level].flatMap(openUp))
-    for (const part of level) if (part.split(/\s+/).some(isTelling)) parts.push(part)
+    for (const part of level) if (part.split(/\s/).some(isTelling)) parts.push(part)
   }
   return parts
 }
@@ -50,7 +48,7 @@ const SCHEME = /^(?:bearer|basic|token)\s+(\S+)$/i
 // RFC 3986 section 3.2.1: behind the user's name.
 const PASSWORD = /^[a-z][a-z\d+.-]*:\/\/[^\s/?#:]*:(\S+)@/i
 // RFC 8259 section 7: a string, and what makes it the name of a member.
-const STRING = /"((?:[^"\\]|\\[^]?)*)"?(\s*:)?/g
+const STRING = /"((?:[^"\\]|\\[^])*)"?(\s*:)?/g
 
 /** What there is one step inside of a value: itself without escapes, lines, a token, a password, the strings of JSON. */
 function openUp(value: string): string[] {
@@ -58,9 +56,9 @@ function openUp(value: string): string[] {
   const strings = /^[{["]/.test(text) ? text.matchAll(STRING) : []
   return [
     ...undoText(value),
-    ...text.split(/[\r\n]+/).map((line) => line.trim()),
-    ...(SCHEME.exec(text)?.slice(1) ?? []),
-    ...(PASSWORD.exec(text)?.slice(1) ?? []),
+    ...text.split(/[\r\n]/).map((line) => line.trim()),
+    ...(SCHEME.exec(text) ?? []),
+    ...(PASSWORD.exec(text) ?? []),
     ...Array.from(strings, ([, string = '', colon]) => (colon ? '' : string)),
   ]
 }

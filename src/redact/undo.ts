@@ -34,7 +34,7 @@ const NAMES = new Map(
 function decode([escape, percent, hex, decimal, name]: RegExpMatchArray): string {
   if (percent !== undefined) return decodePercent(percent)
   if (hex !== undefined)
-    return codePoint(Number.parseInt(hex.replace(/^(?:%u?|\\[ux]\{?|&#x)/i, ''), 16))
+    return codePoint(Number.parseInt(hex.replace(/(?:%u?|\\[ux]\{?|&#x)/i, ''), 16))
   if (decimal !== undefined) return codePoint(Number(decimal.slice(2, -1)))
   return name === undefined ? escape.slice(-1) : (NAMES.get(name) ?? escape)
 }
