@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OAuthCredential, runWithCredentials, StaticCredential } from 'mcp-credentials'
 import { redactSecrets } from 'mcp-credentials/redact'
-import { relateSecrets } from '../src/credential.ts'
+import { relatedSecrets, relateSecrets } from '../src/credential.ts'
 import { fakeSecret, fakeToken } from './helper.ts'
 
 test('where nobody knows any more what must not leave, nothing does', async () => {
@@ -31,4 +31,6 @@ test('what a credential is related to is scrubbed, also when that changes', () =
     '[redacted] [redacted] [redacted]',
   )
   assert.deepEqual(names.sort(), ['accessToken', 'field "other"', 'the access token before'])
+  // What it is searched for is not added to what it is related to.
+  assert.deepEqual(relatedSecrets(first), [['the access token before', before]])
 })

@@ -38,6 +38,13 @@ test('a second copy of the package shares no scope, and the errors say so', asyn
   )
   assert.equal(tryGetCredentials(), undefined)
 
+  // By its tag nobody can look up what a secret is.
+  const tagsOf = (copy: Package) =>
+    ['FAKE-1', 'FAKE-2', 'FAKE-3'].map((key) =>
+      String(new copy.StaticCredential({ key })[Symbol.toStringTag]),
+    )
+  assert.notEqual(String(tagsOf(second)), String(tagsOf({ StaticCredential } as Package)))
+
   for (const foreign of [
     new second.StaticCredential({ key: 'x' }),
     new second.OAuthCredential({ accessToken: 'x' }),

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'acorn'
 import { full } from 'acorn-walk'
-import { covers, run, work } from './workplace.js'
+import { coveredBy, run, work } from './workplace.js'
 
 const isCallOf = ({ callee }, object, property) =>
   callee.type === 'MemberExpression' &&
@@ -50,7 +50,7 @@ function changeOf(node, code) {
   }
 }
 
-function changesOf(code) {
+export function changesOf(code) {
   const changes = []
   full(parse(code, { ecmaVersion: 'latest', sourceType: 'module' }), (node) => {
     const change = changeOf(node, code)
@@ -64,17 +64,19 @@ function changesOf(code) {
   return changes.sort((one, other) => one.start - other.start)
 }
 
-/** Makes each change, one at a time, and runs the tests that cover it until one fails. */
-export async function statements(file, tests) {
+/** Makes each change, one at a time, and runs the tests that cover it until one fails; of what is held, those of the first pass. */
+export async function statements(file, passes, isHeld) {
   const path = join(work, file)
   const code = fs.readFileSync(path, 'utf8')
-  // What has found something lately comes first, then what is fast.
-  const order = [...tests].sort((one, other) => one.milliseconds - other.milliseconds)
+  // What has found something lately comes first.
+  const order = passes.flat()
+  const covered = new Map(order.map((test) => [test, new Set(coveredBy(test))]))
   const found = []
   try {
     for (const { start, end, ...change } of changesOf(code)) {
       fs.writeFileSync(path, code.slice(0, start) + change.replacement + code.slice(end))
-      const killer = await firstToFail(order.filter((test) => covers(test, start)))
+      const tests = isHeld(change) ? passes[0] : order
+      const killer = await firstToFail(tests.filter((test) => covered.get(test).has(start)))
       if (killer !== undefined) order.unshift(...order.splice(order.indexOf(killer), 1))
       found.push({ ...change, status: killer === undefined ? 'Survived' : 'Killed' })
     }

@@ -24,7 +24,7 @@ function pass(mutate, tests, concurrency) {
     concurrency,
     timeoutMS: 10_000,
     dryRunTimeoutMinutes: 15,
-    reporters: ['json'],
+    reporters: ['json', 'progress-append-only'],
     jsonReporter: { fileName: report },
     tempDirName: join(work, 'stryker-tmp'),
     checkers: [],
@@ -66,15 +66,20 @@ const isSame = (one, other) =>
   one.mutator === other.mutator &&
   one.replacement === other.replacement
 
-/** All mutants of a file: first under the fast tests, then those that have survived under the slow ones. */
-export function mutants(file, fast, slow, concurrency) {
-  const found = pass([file], fast, concurrency)
-  const survivors = found.filter(hasSurvived)
-  if (survivors.length === 0 || slow.length === 0) return found
-  const ranges = [...new Set(survivors.map(({ range }) => `${file}:${range}`))]
-  const again = pass(ranges, slow, concurrency)
-  return found.map((mutant) => {
-    if (!hasSurvived(mutant)) return mutant
-    return again.find((other) => isSame(mutant, other)) ?? mutant
-  })
+/** All mutants of a file. Those that survive a pass of tests go on to the next, unless they are held to be equivalent. */
+export function mutants(file, passes, concurrency, isHeld) {
+  const pathsOf = (tests) => tests.map(({ test }) => test)
+  const [first, ...others] = passes
+  let found = pass([file], pathsOf(first), concurrency)
+  for (const tests of others) {
+    const survivors = found.filter((mutant) => hasSurvived(mutant) && !isHeld(mutant))
+    if (survivors.length === 0) return found
+    const ranges = [...new Set(survivors.map(({ range }) => `${file}:${range}`))]
+    const again = pass(ranges, pathsOf(tests), concurrency)
+    found = found.map((mutant) => {
+      if (!survivors.includes(mutant)) return mutant
+      return again.find((other) => isSame(mutant, other)) ?? mutant
+    })
+  }
+  return found
 }
