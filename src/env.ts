@@ -119,7 +119,7 @@ export class Variables {
     try {
       this.names = this.#listNames()
     } catch {
-      this.names = undefined
+      // Then only those can be read whose names are known.
     }
   }
 

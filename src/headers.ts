@@ -15,7 +15,6 @@ import {
   parseJsonObject,
   parseScopes,
   parseTimestamp,
-  scopesProblem,
 } from './grammar.ts'
 
 /** Headers in the manner of the Fetch API, such as `Headers`. */
@@ -166,9 +165,8 @@ function readJson(read: ReadHeader, property: 'fields' | 'extra'): string | unde
 function readScopes(read: ReadHeader): readonly string[] {
   const text = read('scopes') ?? ''
   if (!text.trimStart().startsWith('[')) return parseScopes(text, HEADERS.scopes)
-  const scopes = parseJson(text, HEADERS.scopes, '["repo"]')
-  assertNo(scopesProblem(scopes), HEADERS.scopes)
-  return scopes as string[]
+  // What is no list of scopes is refused by the constructor.
+  return parseJson(text, HEADERS.scopes, '["repo"]') as string[]
 }
 
 /**

@@ -43,7 +43,7 @@ const ADAPTER_BUDGET = 110
 
 /** What has more lines than its budget, until it has fewer; it may not get any more. */
 const OVERRUNS: Readonly<Record<string, number>> = {
-  core: 1737,
+  core: 1733,
   redact: 594,
   oauth: 652,
   accounts: 616,
