@@ -605,6 +605,37 @@ describe('an account that has to be connected', () => {
     assert.equal(await runTool(request, () => 'ran', refuse, client), REFUSED)
   })
 
+  test('what a tool throws is searched, whatever it is', async () => {
+    const { runTool, secret } = setUp()
+    class Failure {
+      get message() {
+        return `failed with ${secret}`
+      }
+    }
+    const hidden = Object.defineProperty({}, 'message', { value: secret })
+    const refusing = new Proxy(new Error(secret), {
+      getPrototypeOf() {
+        throw new Error('no')
+      },
+    })
+    const values: unknown[] = [
+      new Failure(),
+      hidden,
+      Object.create({ message: secret }),
+      Object.assign(() => undefined, { message: secret, code: secret }),
+      refusing,
+      secret,
+    ]
+    for (const value of values) {
+      const run = () => {
+        throw value as Error
+      }
+      const error: unknown = await runTool(request, run).catch((thrown: unknown) => thrown)
+      const { message, code } = Object(error) as Record<'message' | 'code', unknown>
+      assertNoLeak({ text: String(error), message, code, json: JSON.stringify(error) }, secret)
+    }
+  })
+
   test('that a tool asks for holds no secret of its call', async () => {
     const { runTool, secret } = setUp()
     const mistakes = [
