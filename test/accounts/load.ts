@@ -85,11 +85,15 @@ function start(name: string, logs: Search): ChildProcess {
   return child
 }
 
-/** What it answers. */
+/** What it answers; an error once it has ended. */
 async function tell<T>(child: ChildProcess, orders: object | string): Promise<T> {
-  const answer = once(child, 'message', { signal: AbortSignal.timeout(60_000) })
+  const signal = AbortSignal.timeout(60_000)
+  const answer = once(child, 'message', { signal })
+  const exit = once(child, 'exit', { signal }).then(([code]) => {
+    throw new Error(`it has ended with ${String(code)}`)
+  })
   child.send(orders)
-  const [message] = await answer
+  const [message] = await Promise.race([answer, exit])
   return message as T
 }
 
@@ -292,8 +296,15 @@ export async function runLoad(plan: LoadPlan): Promise<Load> {
     api.send({ drop: victim.pid })
     await sleep(3000)
     await kill(victim)
-    replicas[0] = start('replica', logs)
-    await tell(replicas[0], { ...orders, port: ports[0] ?? 0 })
+    // Again and again, as what keeps processes running does: the database may be gone just now, or the port taken.
+    for (let isRunning = false; !isRunning;) {
+      const replica = start('replica', logs)
+      replicas[0] = replica
+      isRunning = await tell(replica, { ...orders, port: ports[0] ?? 0 }).then(
+        () => true,
+        () => sleep(100, false),
+      )
+    }
   }
   async function restartDatabase(): Promise<void> {
     await postgres.kill()
