@@ -124,7 +124,7 @@ describe('an account is refreshed', () => {
 
   test('while other accounts are served', async () => {
     const { fetch } = endpoint(() => new Promise<object>(() => undefined))
-    const { first } = replicas(1, fetch, { timeoutSeconds: 0.2 })
+    const { first } = replicas(1, fetch, { timeoutSeconds: 1 })
     const credential = fakeToken()
     await first.save('alice', expired(refreshTokenOf('slow')))
     await first.save('bob', credential)
@@ -170,7 +170,7 @@ describe('an account is refreshed', () => {
 test('a store that hangs keeps an owner waiting for as long as a request may take, and no later call', async () => {
   for (const step of ['load', 'swap'] as const) {
     const server = rotating(refreshTokenOf(`hangs-${step}`), { expires_in: 3600 })
-    const { store, first } = replicas(1, server.fetch, { timeoutSeconds: 0.1 })
+    const { store, first } = replicas(1, server.fetch, { timeoutSeconds: 1 })
     await first.save('alice', expired(server.first))
     store.before[step].push(() => new Promise(() => undefined))
     await assertRejects(first.get('alice'), 'ERR_CREDENTIAL_UNAVAILABLE', /cannot be reached/)
@@ -182,22 +182,27 @@ test('a store that hangs keeps an owner waiting for as long as a request may tak
 describe('a lease', () => {
   test('of a process that has died is waited for where the token has expired, and not where it is valid', async () => {
     const server = rotating(refreshTokenOf('died'), { expires_in: 3600 })
-    const { store, first, second } = replicas(2, server.fetch, { timeoutSeconds: 0.1 })
+    const { store, first, second } = replicas(2, server.fetch, { timeoutSeconds: 1 })
     await second.save('alice', expiring(server.first))
     // Its lease stays: nothing of it is written any more.
-    store.afterSwap.push(() => new Promise(() => undefined))
+    const isTaken = new Promise<void>((resolve) =>
+      store.afterSwap.push(() => {
+        resolve()
+        return new Promise(() => undefined)
+      }),
+    )
     const late = assertRejects(
       second.get('alice'),
       'ERR_CREDENTIAL_UNAVAILABLE',
       /cannot be reached/,
     )
-    await sleep(5)
+    await isTaken
     assert.equal(await accessTokenOf(first), 'FAKE-old-access')
     assert.equal(server.sent.length, 0)
     const { now } = Date
     const start = now()
     try {
-      Date.now = () => start + 5_200
+      Date.now = () => start + 6_200
       assert.equal(await accessTokenOf(first), 'FAKE-access-1')
     } finally {
       Date.now = now
