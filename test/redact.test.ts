@@ -443,6 +443,19 @@ describe('nothing else is touched', () => {
   })
 })
 
+/** How often a function can call itself. */
+function depthOfStack(): number {
+  let depth = 0
+  const descend = (): void => {
+    depth += 1
+    descend()
+  }
+  try {
+    descend()
+  } catch {}
+  return depth
+}
+
 describe('objects come out as usable as they went in', () => {
   test('property names, numbered where they would collide', () => {
     const clean = redactSecrets(
@@ -825,9 +838,10 @@ describe('objects come out as usable as they went in', () => {
     const clean = redactSecrets(nested(100_000, 'leaf'), credential, {
       onRedact: ({ name }) => told.push(name),
     })
-    // QuickJS, embedded, has a stack for fewer.
-    const isShallow = told[0] === 'what cannot be looked at' && clean === '[redacted]'
-    assert.deepEqual(told, [isShallow ? told[0] : 'what is 500 levels deep'])
+    // That of QuickJS, embedded, has room for some 80 levels.
+    const hasRoom = depthOfStack() > 2000
+    assert.deepEqual(told, [hasRoom ? 'what is 500 levels deep' : 'what cannot be looked at'])
+    assert.equal(clean === '[redacted]', !hasRoom)
     let [depth, value]: [number, unknown] = [0, clean]
     for (; typeof value === 'object'; depth++) value = Object.values(value as object)[0]
     assert.equal(value, '[redacted]')

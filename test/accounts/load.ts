@@ -297,13 +297,15 @@ export async function runLoad(plan: LoadPlan): Promise<Load> {
     await sleep(3000)
     await kill(victim)
     // Again and again, as what keeps processes running does: the database may be gone just now, or the port taken.
-    for (let isRunning = false; !isRunning;) {
-      const replica = start('replica', logs)
-      replicas[0] = replica
-      isRunning = await tell(replica, { ...orders, port: ports[0] ?? 0 }).then(
+    let isRunning = false
+    while (!isRunning) {
+      replicas[0] = start('replica', logs)
+      const answer = tell(replicas[0], { ...orders, port: ports[0] ?? 0 })
+      isRunning = await answer.then(
         () => true,
-        () => sleep(100, false),
+        () => false,
       )
+      if (!isRunning) await sleep(100)
     }
   }
   async function restartDatabase(): Promise<void> {

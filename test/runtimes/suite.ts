@@ -54,10 +54,11 @@ export async function bundleSuite(
   const names = (hasStore ? WITH_STORE : WITHOUT_STORE).filter(
     (name) => hasWeb || !WEB.includes(name),
   )
+  // As built: there the package, and what a test takes from its files, are the same modules.
   const contents = `
     ${before}
     import { run } from 'node:test'
-    ${names.map((name) => `import '${root}test/${name}.test.ts'`).join('\n')}
+    ${names.map((name) => `import '${root}dist/test/${name}.test.js'`).join('\n')}
     import { storeOf } from '${portable}/store.ts'
     export const report = async () => ({ ...(await run()), store: await storeOf() })
     ${after}`
@@ -70,8 +71,6 @@ export async function bundleSuite(
     logLevel: 'error',
     // The package says that importing it has no effect; importing its tests has.
     ignoreAnnotations: true,
-    // One copy of each module: some tests take what is not exported from its file.
-    conditions: ['mcp-credentials-source'],
     alias: {
       'node:assert/strict': `${portable}/assert.ts`,
       'node:process': `${portable}/process.ts`,
