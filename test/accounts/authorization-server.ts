@@ -41,6 +41,8 @@ export async function startAuthorizationServer(
   let provider: Provider | undefined
   let refused = 0
   const server = createServer((request, response) => void handle(request, response))
+  // By default it closes connections after five seconds, while a process that was paused for as long takes them for open.
+  server.keepAliveTimeout = 60_000
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const callback = (): RequestListener => provider?.callback() as RequestListener
